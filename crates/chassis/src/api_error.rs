@@ -1,0 +1,85 @@
+//! A [`Problem`] as actix sends it. Each service maps its own errors to this, once, at its edge.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use contract::{Code, Problem, problem};
+
+/// What a handler returns instead of a reply.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {}", .0.code.as_str(), .0.detail)]
+pub struct ApiError(pub Box<Problem>);
+
+impl ApiError {
+    /// An error of this code with a sentence of its own.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem::new(code, detail)))
+    }
+
+    /// 400 with what is wrong.
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Code::Malformed, detail)
+    }
+
+    /// 503 for a dependency that does not answer. The cause is logged; the client learns no more than that.
+    #[must_use]
+    pub fn unavailable(cause: &dyn std::error::Error) -> Self {
+        tracing::warn!(cause = %cause, "a dependency does not answer");
+        Self::new(Code::Unavailable, "A part of the service does not answer. Nothing was changed; try again.")
+    }
+
+    /// 404 that does not say whether the thing exists.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE)));
+        response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        if let Some(seconds) = self.0.retry_after_seconds {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if self.0.code == Code::Unauthorized {
+            response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        response.body(serde_json::to_vec(&self.0).unwrap_or_default())
+    }
+}
+
+/// The default service: whatever no route matched.
+pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(Code::NotFound, format!("Nothing is at {}.", request.path())))
+}
+
+/// The default service of a resource: the path is right and the method is not.
+pub async fn no_such_method(method: Method) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(Code::MethodNotAllowed, format!("{method} is not possible here.")))
+}
+
+/// Turns a path segment that does not parse into a 404: no such thing can exist.
+#[must_use]
+pub fn path_error(_: actix_web::error::PathError, _: &HttpRequest) -> actix_web::Error {
+    ApiError::not_found("thing").into()
+}
+
+/// Turns a query string that does not parse into a 400 that says why.
+#[must_use]
+pub fn query_error(error: actix_web::error::QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
+    ApiError::malformed(error.to_string()).into()
+}

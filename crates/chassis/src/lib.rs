@@ -1,0 +1,15 @@
+//! What a service stands on: logs, metrics, request ids, problem bodies, tokens and the server itself.
+
+pub mod api_error;
+pub mod credential;
+pub mod faults;
+pub mod json;
+pub mod log;
+pub mod metrics;
+pub mod retry;
+pub mod server;
+pub mod telemetry;
+pub mod token;
+
+pub use api_error::ApiError;
+pub use json::Json;

@@ -1,0 +1,57 @@
+//! The registry and what every service measures of its HTTP side.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, Registry, TextEncoder};
+
+/// Upper bounds in seconds: fine below a millisecond, where refusals live, and up to the 30 s request limit.
+const BUCKETS_SECONDS: &[f64] =
+    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Metrics of one process.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: HistogramVec,
+}
+
+impl Metrics {
+    /// A registry with process figures and the request histogram in it.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let requests = HistogramVec::new(
+            HistogramOpts::new("http_request_duration_seconds", "Time from a request's head to its reply's head.")
+                .buckets(BUCKETS_SECONDS.to_vec()),
+            &["route", "method", "status"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        Ok(Self { registry, requests })
+    }
+
+    /// Where a service registers its own collectors.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts one request. `route` is the pattern, never the path; `status` becomes its class.
+    pub fn observe_request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        const CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+        let class = CLASSES.get(usize::from(status / 100)).copied().unwrap_or("other");
+        self.requests.with_label_values(&[route, method, class]).observe(took.as_secs_f64());
+    }
+}
+
+/// `GET /metrics`.
+pub async fn expose(metrics: web::Data<Metrics>) -> HttpResponse {
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&metrics.registry.gather(), &mut text) {
+        Ok(()) => HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}

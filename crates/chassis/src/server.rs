@@ -1,0 +1,18 @@
+//! Sockets and the actix server's settings, the same for both services.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// Longer than nginx keeps an idle upstream connection, so that nginx closes first and never writes into a reset.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a request's head may take to arrive.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stopping service waits for requests it has begun; the request limit.
+pub const SHUTDOWN_SECONDS: u64 = 30;
+
+/// Binds before anything else starts, so that a taken port fails at once. Port 0 takes a free one.
+pub fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,55 @@
+//! One middleware around every request: its id, its time, and one line when it went wrong.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+use crate::metrics::Metrics;
+
+/// Taken from the proxy when it looks like an id, else made here; returned to the client and logged.
+pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const REQUEST_ID_LEN_MAX: usize = 64;
+
+/// For `actix_web::middleware::from_fn`.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let mut response = next.call(request).await?;
+
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    let request = response.request();
+    let route = request.match_pattern();
+    let route = route.as_deref().unwrap_or("none");
+    if let Some(metrics) = request.app_data::<web::Data<Metrics>>() {
+        metrics.observe_request(route, request.method().as_str(), status, took);
+    }
+    if status >= 500 {
+        let cause = response.response().error().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(route, status, cause, request_id = request_id.to_str().unwrap_or_default(), "request failed");
+    } else {
+        tracing::debug!(route, status, took_us = took.as_micros(), "request served");
+    }
+    response.headers_mut().insert(REQUEST_ID.clone(), request_id);
+    Ok(response)
+}
+
+fn request_id(request: &ServiceRequest) -> HeaderValue {
+    let given = request.headers().get(&REQUEST_ID);
+    let plain = |value: &&HeaderValue| {
+        (1..=REQUEST_ID_LEN_MAX).contains(&value.len())
+            && value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    };
+    given.filter(plain).cloned().unwrap_or_else(|| {
+        let mut text = [0; uuid::fmt::Simple::LENGTH];
+        HeaderValue::from_str(uuid::Uuid::new_v4().simple().encode_lower(&mut text))
+            .unwrap_or_else(|_| HeaderValue::from_static("-"))
+    })
+}

@@ -1,0 +1,67 @@
+//! Paths that more than one crate must spell the same way.
+
+use crate::ids::{CustomerId, EventId, ReservationId};
+
+/// The prefix of the public API.
+pub const API: &str = "/api/v1";
+/// The prefix of the vault's API; nginx never forwards it.
+pub const INTERNAL: &str = "/internal";
+/// Liveness: touches nothing.
+pub const HEALTH: &str = "/health";
+/// Readiness: asks every dependency.
+pub const READY: &str = "/ready";
+/// Prometheus text.
+pub const METRICS: &str = "/metrics";
+
+/// Where a client reads a booking, and where an unknown outcome becomes known.
+#[must_use]
+pub fn booking(id: ReservationId) -> String {
+    format!("{API}/bookings/{id}")
+}
+
+/// `POST`: a batch of [`crate::internal::CommitRequest`].
+pub const COMMITS: &str = "/internal/commits";
+/// `POST`: [`crate::internal::ResolveRequest`].
+pub const RESOLVE: &str = "/internal/resolve";
+/// `POST` creates, `GET` lists.
+pub const EVENTS: &str = "/internal/events";
+/// `POST`: which of the given events have journal rows after the given positions.
+pub const JOURNAL_BEHIND: &str = "/internal/journal/behind";
+/// `GET ?after&wait_ms`: a long poll for [`crate::internal::JournalWakes`].
+pub const JOURNAL_WAKES: &str = "/internal/journal/wakes";
+
+/// `GET` reads, `PATCH` changes an event.
+#[must_use]
+pub fn event(id: EventId) -> String {
+    format!("{EVENTS}/{id}")
+}
+
+/// `POST`: a new epoch and the projection that goes with it.
+#[must_use]
+pub fn epoch(id: EventId) -> String {
+    format!("{EVENTS}/{id}/epoch")
+}
+
+/// `GET`: journal rows after a position.
+#[must_use]
+pub fn journal(id: EventId, after: i64) -> String {
+    format!("{EVENTS}/{id}/journal?after={after}")
+}
+
+/// `GET`: what Postgres knows of an event's inventory.
+#[must_use]
+pub fn audit(id: EventId) -> String {
+    format!("{EVENTS}/{id}/audit")
+}
+
+/// `GET`: one booking of a customer; with `/confirm` and `/cancel`, `POST`.
+#[must_use]
+pub fn customer_booking(customer: CustomerId, id: ReservationId) -> String {
+    format!("{INTERNAL}/customers/{customer}/bookings/{id}")
+}
+
+/// `GET`: the bookings of a customer, newest first.
+#[must_use]
+pub fn customer_bookings(customer: CustomerId) -> String {
+    format!("{INTERNAL}/customers/{customer}/bookings")
+}

@@ -1,0 +1,146 @@
+//! Errors as clients see them: RFC 9457 `application/problem+json` with a stable `code`.
+
+use serde::{Deserialize, Serialize};
+
+/// The media type of every error body.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal;)*) => {
+        /// Every error a client can be told, one stable word each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// All codes, for documentation and tests.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word in the body's `code`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// The same short sentence each time.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request could not be understood: bad JSON, a wrong type, a value out of range.
+    Malformed = "malformed", 400, "The request is malformed";
+    /// No token, or one that is not valid now.
+    Unauthorized = "unauthorized", 401, "A valid bearer token is required";
+    /// The token is good but may not do this.
+    Forbidden = "forbidden", 403, "This is not yours";
+    /// There is no such thing, or it is not the caller's to see.
+    NotFound = "not_found", 404, "Not found";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "method_not_allowed", 405, "Method not allowed";
+    /// Fewer tickets are left than were asked for.
+    SoldOut = "sold_out", 409, "Sold out";
+    /// At least one of the seats belongs to another customer; `conflicts` names them all.
+    SeatTaken = "seat_taken", 409, "Seat already held by another customer";
+    /// The hold ran out, or was void because the inventory had to be rebuilt.
+    HoldExpired = "hold_expired", 409, "The hold has expired";
+    /// The same thing is being done by another request right now.
+    InProgress = "in_progress", 409, "Already in progress";
+    /// It was there once and will not come back.
+    Gone = "gone", 410, "No longer available";
+    /// The body is larger than any honest request.
+    PayloadTooLarge = "payload_too_large", 413, "The body is too large";
+    /// The body is not `application/json`.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
+    /// More tickets than one customer or one booking may have.
+    LimitExceeded = "limit_exceeded", 422, "Limit exceeded";
+    /// The event is not on sale: not yet, paused, or over.
+    NotBookable = "not_bookable", 422, "Not on sale";
+    /// Too many requests from one address or customer.
+    TooManyRequests = "too_many_requests", 429, "Too many requests";
+    /// A bug. The body says no more than that.
+    Internal = "internal", 500, "Internal error";
+    /// The inventory in Redis is missing or doubtful and is being rebuilt from the vault.
+    InventoryRebuilding = "inventory_rebuilding", 503, "The inventory is being rebuilt";
+    /// A part that is needed does not answer.
+    Unavailable = "unavailable", 503, "Temporarily unavailable";
+    /// The outcome is not known yet; `status_url` will tell.
+    OutcomeUnknown = "outcome_unknown", 503, "The outcome is not known yet";
+}
+
+/// An error body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:onsale:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stable word to branch on.
+    pub code: Code,
+    /// The same for each code.
+    pub title: String,
+    /// The HTTP status, repeated.
+    pub status: u16,
+    /// What happened this time, for a person.
+    pub detail: String,
+    /// Labels of all seats in the way (`seat_taken`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
+    /// How many tickets were left when this was decided (`sold_out`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<i64>,
+    /// Where the outcome will be known (`outcome_unknown`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_url: Option<String>,
+    /// Seconds to wait before trying again; also sent as `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    /// A problem of this code with a sentence of its own. Every 429 and 503 asks to wait a second.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:onsale:problem:{}", code.as_str()),
+            code,
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: detail.into(),
+            conflicts: Vec::new(),
+            available: None,
+            status_url: None,
+            retry_after_seconds: matches!(code.status(), 429 | 503).then_some(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_same_word_in_rust_and_json() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn every_outage_says_when_to_come_back() {
+        for code in Code::ALL {
+            let asks_to_wait = Problem::new(*code, "").retry_after_seconds.is_some();
+            assert_eq!(asks_to_wait, matches!(code.status(), 429 | 503), "{code:?}");
+        }
+    }
+}

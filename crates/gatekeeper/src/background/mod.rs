@@ -1,0 +1,5 @@
+//! What goes on between requests, on every replica at once: sweeping, resolving, following journals.
+
+pub mod journal;
+pub mod positions;
+pub mod sweeper;

@@ -1,0 +1,99 @@
+//! The sweeper: gives back what ran out, and has the vault resolve commits whose lease is over.
+//!
+//! Every replica sweeps; each entry is attended to once, because the script that attends to it also removes it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use contract::{EventId, ReservationId};
+use futures_util::{StreamExt as _, stream};
+
+use super::positions::Positions;
+use crate::keys::EventKeys;
+use crate::scripts::{ScriptError, registry, settle, sweep};
+use crate::service::Gate;
+
+/// A quiet event is looked at this often at least: another replica may have made a hold that is due before the last one
+/// seen here. A hold lasts at least a second, so none waits longer than this after its end.
+const QUIET_MAX: Duration = Duration::from_millis(800);
+/// How often the set of loaded events is read.
+const REGISTRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Events swept at a time.
+const SWEEPS_MAX: usize = 16;
+
+/// Sweeps forever.
+pub async fn run(gate: Gate, positions: Positions, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rounds: HashMap<EventId, Instant> = HashMap::new();
+    let mut registry_read: Option<Instant> = None;
+    loop {
+        ticks.tick().await;
+        if registry_read.is_none_or(|at| at.elapsed() >= REGISTRY_INTERVAL) {
+            update_registry(&gate, &mut rounds, &positions).await;
+            registry_read = Some(Instant::now());
+        }
+        let now = Instant::now();
+        let due: Vec<_> = rounds.iter().filter(|(_, next)| **next <= now).map(|(event, _)| *event).collect();
+        let swept = stream::iter(due.into_iter().map(|event| sweep_event(&gate, &positions, event)));
+        let next: Vec<_> = swept.buffer_unordered(SWEEPS_MAX).collect().await;
+        rounds.extend(next.into_iter().map(|(event, wait)| (event, Instant::now() + wait)));
+    }
+}
+
+/// Takes up every event that this Redis has, or that this replica has sold: after a FLUSHALL only the latter remain, and
+/// sweeping them is what notices.
+async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, positions: &Positions) {
+    let mut known: HashSet<_> = gate.catalog.event_ids().into_iter().collect();
+    match registry::loaded_events(&gate.link).await {
+        Ok(loaded) => known.extend(loaded),
+        Err(error) => {
+            tracing::debug!(%error, "the loaded events could not be read");
+            return;
+        }
+    }
+    rounds.retain(|event, _| known.contains(event));
+    positions.retain(|event| known.contains(event));
+    for event in known {
+        rounds.entry(event).or_insert_with(Instant::now);
+    }
+}
+
+async fn sweep_event(gate: &Gate, positions: &Positions, event: EventId) -> (EventId, Duration) {
+    let keys = EventKeys::of(event);
+    let swept = match sweep::call(&gate.link, &keys).await {
+        Ok(swept) => swept,
+        Err(error) => {
+            if let ScriptError::NotLoaded { .. } = &error {
+                gate.failed(event, error);
+            }
+            return (event, QUIET_MAX);
+        }
+    };
+    positions.set(event, swept.applied_seq);
+    let wait = swept.next_due.unwrap_or(QUIET_MAX).min(QUIET_MAX);
+    if !swept.overdue.is_empty() {
+        tokio::spawn(resolve(gate.clone(), event, swept.epoch, swept.overdue));
+    }
+    (event, wait)
+}
+
+/// Asks the vault what became of overdue commits and settles them. What it cannot say now stays overdue.
+async fn resolve(gate: Gate, event: EventId, epoch: i64, overdue: Vec<ReservationId>) {
+    let count = overdue.len();
+    let outcomes = match gate.vault.resolve(event, overdue).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            tracing::warn!(%error, event_id = %event, count, "overdue commits could not be resolved");
+            return;
+        }
+    };
+    let verdicts: Vec<_> = outcomes.into_iter().collect();
+    match settle::call(&gate.link, &EventKeys::of(event), epoch, &verdicts).await {
+        Ok(settled) => {
+            gate.metrics.resolved.inc_by(u64::try_from(settled).unwrap_or(0));
+            tracing::info!(event_id = %event, settled, "overdue commits were resolved");
+        }
+        Err(error) => tracing::warn!(%error, event_id = %event, "resolved commits could not be settled"),
+    }
+}

@@ -1,0 +1,116 @@
+//! What a replica remembers of events: what never changes (tiers, seats, prices), and for a moment what may.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use contract::internal::{EventRecord, TierRecord};
+use contract::{EventId, TierId};
+use tokio::sync::Semaphore;
+
+use crate::keys::EventKeys;
+use crate::vault_client::{VaultClient, VaultError};
+
+/// Events remembered at a time, and unknown ids. Beyond it the memory starts over.
+const EVENTS_MAX: usize = 10_000;
+/// How long an id stays unknown: a flood of invented ids asks the vault once a second each at most.
+const UNKNOWN_TIME: Duration = Duration::from_secs(1);
+/// How old capacity and sale state may be where they are shown.
+const FRESH_TIME: Duration = Duration::from_secs(1);
+/// Questions to the vault at a time.
+const LOOKUPS_MAX: usize = 32;
+
+/// An event and its keys.
+#[derive(Debug)]
+pub struct Event {
+    /// As the vault keeps it.
+    pub record: EventRecord,
+    /// Its keys in Redis.
+    pub keys: EventKeys,
+    /// Its tiers' ids in order.
+    pub tier_ids: Vec<TierId>,
+}
+
+impl Event {
+    fn new(record: EventRecord) -> Self {
+        let tier_ids = record.tiers.iter().map(|tier| tier.tier_id).collect();
+        Self { keys: EventKeys::of(record.event_id), tier_ids, record }
+    }
+
+    /// One of its tiers.
+    #[must_use]
+    pub fn tier(&self, id: TierId) -> Option<&TierRecord> {
+        self.record.tiers.iter().find(|tier| tier.tier_id == id)
+    }
+}
+
+/// `None` is an id the vault does not know.
+type Known = (Option<Arc<Event>>, Instant);
+
+/// One per replica.
+pub struct Catalog {
+    vault: VaultClient,
+    known: RwLock<HashMap<EventId, Known>>,
+    lookups: Semaphore,
+}
+
+impl Catalog {
+    /// An empty catalog.
+    #[must_use]
+    pub fn new(vault: VaultClient) -> Self {
+        Self { vault, known: RwLock::default(), lookups: Semaphore::new(LOOKUPS_MAX) }
+    }
+
+    /// An event as it was once seen: good for ids, prices and seats.
+    pub async fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, VaultError> {
+        self.event_not_older(id, None).await
+    }
+
+    /// An event with a capacity and sale state at most a second old.
+    pub async fn fresh_event(&self, id: EventId) -> Result<Option<Arc<Event>>, VaultError> {
+        self.event_not_older(id, Some(FRESH_TIME)).await
+    }
+
+    /// Remembers what the vault has just said.
+    pub fn remember(&self, record: EventRecord) -> Arc<Event> {
+        let event = Arc::new(Event::new(record));
+        self.put(event.record.event_id, Some(event.clone()));
+        event
+    }
+
+    /// Every event remembered.
+    #[must_use]
+    pub fn event_ids(&self) -> Vec<EventId> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|(_, (event, _))| event.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    async fn event_not_older(&self, id: EventId, most: Option<Duration>) -> Result<Option<Arc<Event>>, VaultError> {
+        if let Some(known) = self.recall(id, most) {
+            return Ok(known);
+        }
+        let _turn = self.lookups.acquire().await;
+        if let Some(known) = self.recall(id, most) {
+            return Ok(known);
+        }
+        let event = self.vault.event(id).await?.map(|record| Arc::new(Event::new(record)));
+        self.put(id, event.clone());
+        Ok(event)
+    }
+
+    #[expect(clippy::option_option, reason = "not remembered, remembered as unknown, remembered")]
+    fn recall(&self, id: EventId, most: Option<Duration>) -> Option<Option<Arc<Event>>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let (event, since) = known.get(&id)?;
+        let good_for = if event.is_some() { most } else { Some(UNKNOWN_TIME) };
+        good_for.is_none_or(|most| since.elapsed() < most).then(|| event.clone())
+    }
+
+    fn put(&self, id: EventId, event: Option<Arc<Event>>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= EVENTS_MAX {
+            known.clear();
+        }
+        known.insert(id, (event, Instant::now()));
+    }
+}

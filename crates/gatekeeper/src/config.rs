@@ -1,0 +1,86 @@
+//! Settings, from flags or the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chassis::credential::Credential;
+use chassis::log;
+use chassis::token::TokenKey;
+use clap::Parser;
+
+/// The gatekeeper is the public API of Onsale. Run as many as the load asks for.
+#[derive(Debug, Clone, Parser)]
+#[command(version, about)]
+pub struct Config {
+    /// Where to listen; nginx stands in front.
+    #[arg(long, env = "ONSALE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Redis, as `redis://:password@host:port/`.
+    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
+    pub redis_url: String,
+
+    /// The vault, as `http://host:port`.
+    #[arg(long, env = "ONSALE_VAULT_URL")]
+    pub vault_url: String,
+
+    /// What is shown to the vault: at least 32 characters.
+    #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]
+    pub service_credential: Credential,
+
+    /// The key tokens are signed with: at least 32 characters, the same on every replica.
+    #[arg(long, env = "ONSALE_TOKEN_KEY", hide_env_values = true)]
+    pub token_key: TokenKey,
+
+    /// How long a guest's token works, in seconds.
+    #[arg(long, env = "ONSALE_GUEST_TOKEN_SECONDS", default_value_t = 86_400)]
+    pub guest_token_seconds: u32,
+
+    /// Threads that serve HTTP, each with a Redis connection of its own.
+    #[arg(long, env = "ONSALE_WORKERS", default_value_t = 2)]
+    pub workers: usize,
+
+    /// How long a commit may take before the vault is asked what became of it, in milliseconds.
+    #[arg(long, env = "ONSALE_COMMIT_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(500..))]
+    pub commit_lease_ms: u32,
+
+    /// How long a client is kept waiting for the vault's verdict, in milliseconds.
+    #[arg(long, env = "ONSALE_COMMIT_WAIT_MS", default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(100..30_000))]
+    pub commit_wait_ms: u32,
+
+    /// How often due holds are looked for, in milliseconds.
+    #[arg(long, env = "ONSALE_SWEEP_INTERVAL_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(50..=1_000))]
+    pub sweep_interval_ms: u32,
+
+    /// How long "sold out" is remembered, in milliseconds: 0 asks Redis every time, 250 is the most.
+    #[arg(long, env = "ONSALE_LATCH_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=250))]
+    pub latch_ms: u32,
+
+    /// json or text.
+    #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
+    pub log_format: log::Format,
+
+    /// Which lines are logged, such as `info` or `info,gatekeeper=debug`.
+    #[arg(long, env = "ONSALE_LOG", default_value = "info")]
+    pub log_filter: String,
+}
+
+impl Config {
+    /// How long a client is kept waiting for the vault's verdict.
+    #[must_use]
+    pub fn commit_wait(&self) -> Duration {
+        Duration::from_millis(self.commit_wait_ms.into())
+    }
+
+    /// How often due holds are looked for.
+    #[must_use]
+    pub fn sweep_interval(&self) -> Duration {
+        Duration::from_millis(self.sweep_interval_ms.into())
+    }
+
+    /// How long "sold out" is remembered.
+    #[must_use]
+    pub fn latch_time(&self) -> Duration {
+        Duration::from_millis(self.latch_ms.into())
+    }
+}

@@ -1,0 +1,57 @@
+//! Bookings.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use chassis::json::OptionalJson;
+use chassis::{ApiError, Json};
+use contract::api::{BookingView, Confirmation, NewBooking, Page};
+use contract::{ReservationId, paths};
+
+use super::{GateData, Paging};
+use crate::identity::Caller;
+use crate::service::bookings;
+
+/// `POST /bookings`.
+pub async fn create(caller: Caller, gate: GateData, Json(new): Json<NewBooking>) -> Result<HttpResponse, ApiError> {
+    let booking = bookings::create(&gate, caller.0, new).await?;
+    let location = (header::LOCATION, paths::booking(booking.booking_id));
+    Ok(HttpResponse::Created().insert_header(location).json(booking))
+}
+
+/// `GET /bookings`.
+pub async fn list(
+    caller: Caller,
+    gate: GateData,
+    paging: web::Query<Paging>,
+) -> Result<web::Json<Page<BookingView>>, ApiError> {
+    let (page, limit) = paging.checked()?;
+    Ok(web::Json(bookings::list(&gate, caller.0, page, limit).await?))
+}
+
+/// `GET /bookings/{booking_id}`.
+pub async fn read(
+    caller: Caller,
+    gate: GateData,
+    id: web::Path<ReservationId>,
+) -> Result<web::Json<BookingView>, ApiError> {
+    Ok(web::Json(bookings::read(&gate, caller.0, *id).await?))
+}
+
+/// `POST /bookings/{booking_id}/confirm`.
+pub async fn confirm(
+    caller: Caller,
+    gate: GateData,
+    id: web::Path<ReservationId>,
+    OptionalJson(confirmation): OptionalJson<Confirmation>,
+) -> Result<web::Json<BookingView>, ApiError> {
+    Ok(web::Json(bookings::confirm(&gate, caller.0, *id, &confirmation).await?))
+}
+
+/// `POST /bookings/{booking_id}/cancel`.
+pub async fn cancel(
+    caller: Caller,
+    gate: GateData,
+    id: web::Path<ReservationId>,
+) -> Result<web::Json<BookingView>, ApiError> {
+    Ok(web::Json(bookings::cancel(&gate, caller.0, *id).await?))
+}

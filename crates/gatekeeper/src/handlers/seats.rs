@@ -1,0 +1,69 @@
+//! Seats: the map, their states, and locks on single ones.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chassis::ApiError;
+use contract::EventId;
+use contract::api::{Page, SeatStates, TicketView};
+
+use super::{GateData, Paging};
+use crate::identity::Caller;
+use crate::service::{holds, inventory};
+
+/// `GET /events/{event_id}/seatmap`: never changes, so browsers and proxies may keep it.
+pub async fn map(gate: GateData, id: web::Path<EventId>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let map = inventory::seat_map(&gate, *id).await?;
+    let tag = format!("\"{id}\"");
+    let held = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if held.is_some_and(|held| held == "*" || held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    }
+    let kept = (header::CACHE_CONTROL, "public, max-age=3600");
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).insert_header(kept).json(map))
+}
+
+/// `GET /events/{event_id}/seats`.
+pub async fn states(gate: GateData, id: web::Path<EventId>) -> Result<web::Json<SeatStates>, ApiError> {
+    Ok(web::Json(inventory::seat_states(&gate, *id).await?))
+}
+
+/// `GET /events/{event_id}/tickets`: what is available.
+pub async fn available(
+    gate: GateData,
+    id: web::Path<EventId>,
+    paging: web::Query<Paging>,
+) -> Result<web::Json<Page<TicketView>>, ApiError> {
+    let (page, limit) = paging.checked()?;
+    Ok(web::Json(inventory::tickets(&gate, *id, true, page, limit).await?))
+}
+
+/// `GET /events/{event_id}/tickets/all`.
+pub async fn all(
+    gate: GateData,
+    id: web::Path<EventId>,
+    paging: web::Query<Paging>,
+) -> Result<web::Json<Page<TicketView>>, ApiError> {
+    let (page, limit) = paging.checked()?;
+    Ok(web::Json(inventory::tickets(&gate, *id, false, page, limit).await?))
+}
+
+/// `POST /events/{event_id}/seats/{seat}/lock`.
+pub async fn lock(
+    caller: Caller,
+    gate: GateData,
+    path: web::Path<(EventId, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (event_id, seat) = path.into_inner();
+    Ok(HttpResponse::Created().json(holds::lock_seat(&gate, event_id, caller.0, &seat).await?))
+}
+
+/// `POST /events/{event_id}/seats/{seat}/unlock`.
+pub async fn unlock(
+    caller: Caller,
+    gate: GateData,
+    path: web::Path<(EventId, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (event_id, seat) = path.into_inner();
+    holds::unlock_seat(&gate, event_id, caller.0, &seat).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,50 @@
+//! Every Redis key is built here and nowhere else.
+
+use contract::EventId;
+
+/// The set of events that have been loaded, for whoever sweeps and follows journals.
+pub const LOADED_EVENTS: &str = "onsale:events";
+
+/// The keys of one event. They share the hash tag `{e:<event id>}`, and with it a Redis Cluster slot.
+#[derive(Debug, Clone)]
+pub struct EventKeys {
+    scripts: [String; 7],
+    loading: String,
+}
+
+impl EventKeys {
+    /// The keys of this event.
+    #[must_use]
+    pub fn of(event: EventId) -> Self {
+        let key = |name: &str| format!("{{e:{event}}}:{name}");
+        Self {
+            scripts: ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(key),
+            loading: key("loading"),
+        }
+    }
+
+    /// What every script takes as KEYS, in the order `lua/prelude.lua` lists.
+    #[must_use]
+    pub fn for_scripts(&self) -> &[String; 7] {
+        &self.scripts
+    }
+
+    /// Held by the replica that is loading the event.
+    #[must_use]
+    pub fn loading(&self) -> &str {
+        &self.loading
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_an_event_share_its_hash_tag() {
+        let event = EventId::fresh();
+        let keys = EventKeys::of(event);
+        let tag = format!("{{e:{event}}}:");
+        assert!(keys.for_scripts().iter().chain([&keys.loading]).all(|key| key.starts_with(&tag)));
+    }
+}

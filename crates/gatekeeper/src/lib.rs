@@ -1,0 +1,20 @@
+//! The gatekeeper: the public API. It turns almost everyone away with one script call or none, and takes the few who are
+//! admitted to the vault. Stateless: whatever it remembers is a cache, and any replica can go on where another died.
+//!
+//! The way of a request: [`routes`] → [`handlers`] → [`service`] → [`scripts`] (Redis) and [`commit_queue`] → [`vault_client`].
+
+pub mod background;
+pub mod catalog;
+pub mod commit_queue;
+pub mod config;
+pub mod handlers;
+pub mod identity;
+pub mod keys;
+pub mod latch;
+pub mod link;
+pub mod metrics;
+pub mod routes;
+pub mod scripts;
+pub mod service;
+pub mod startup;
+pub mod vault_client;

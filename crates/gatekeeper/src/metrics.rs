@@ -1,0 +1,49 @@
+//! What a gatekeeper measures besides its HTTP side.
+
+use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// The gate's figures.
+#[derive(Clone)]
+pub struct GateMetrics {
+    /// Attempts by what the gate said.
+    pub admissions: IntCounterVec,
+    /// Refusals from the latch alone.
+    pub latch_hits: IntCounter,
+    /// Bookings by what the vault said.
+    pub bookings: IntCounterVec,
+    /// Commits that wait for their lane.
+    pub commits_waiting: IntGauge,
+    /// Events loaded under a new epoch by this replica.
+    pub reloads: IntCounter,
+    /// Commits beyond their lease that this replica had resolved.
+    pub resolved: IntCounter,
+    /// Journal rows this replica brought.
+    pub journal_rows: IntCounter,
+}
+
+impl GateMetrics {
+    /// Registers them.
+    pub fn register(registry: &Registry) -> Result<Self, Error> {
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, Error>(counter)
+        };
+        let by_outcome = |name: &str, help: &str| {
+            let counter = IntCounterVec::new(Opts::new(name, help), &["outcome"])?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, Error>(counter)
+        };
+        let commits_waiting = IntGauge::new("gatekeeper_commits_waiting", "Commits waiting for their lane.")?;
+        registry.register(Box::new(commits_waiting.clone()))?;
+        Ok(Self {
+            admissions: by_outcome("gatekeeper_admissions_total", "Attempts to take inventory by outcome.")?,
+            latch_hits: counter("gatekeeper_latch_hits_total", "Refusals answered from the sold-out latch.")?,
+            bookings: by_outcome("gatekeeper_bookings_total", "Admitted attempts by the vault's verdict.")?,
+            commits_waiting,
+            reloads: counter("gatekeeper_reloads_total", "Events loaded under a new epoch.")?,
+            resolved: counter("gatekeeper_resolved_total", "Overdue commits resolved with the vault.")?,
+            journal_rows: counter("gatekeeper_journal_rows_total", "Journal rows brought to Redis.")?,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Which path leads to which handler.
+
+use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
+use actix_web::{Resource, Route};
+use chassis::{api_error, metrics};
+use contract::paths;
+
+use crate::handlers::{bookings, events, health, holds, seats, sessions};
+
+/// Everything the gatekeeper answers.
+pub fn configure(app: &mut ServiceConfig) {
+    app.service(resource(paths::HEALTH, [get().to(health::alive)]))
+        .service(resource(paths::READY, [get().to(health::ready)]))
+        .service(resource(paths::METRICS, [get().to(metrics::expose)]))
+        .service(web::scope(paths::API).configure(api))
+        .default_service(web::to(api_error::no_such_path));
+}
+
+fn api(api: &mut ServiceConfig) {
+    api.service(resource("/bookings", [post().to(bookings::create), get().to(bookings::list)]))
+        .service(resource("/bookings/{booking_id}", [get().to(bookings::read)]))
+        .service(resource("/bookings/{booking_id}/confirm", [post().to(bookings::confirm)]))
+        .service(resource("/bookings/{booking_id}/cancel", [post().to(bookings::cancel)]))
+        .service(resource("/events/{event_id}/holds", [post().to(holds::create)]))
+        .service(resource("/events/{event_id}/holds/{hold_id}", [get().to(holds::read), delete().to(holds::release)]))
+        .service(resource("/events/{event_id}/holds/{hold_id}/extend", [post().to(holds::extend)]))
+        .service(resource("/events/{event_id}/seats/{seat}/lock", [post().to(seats::lock)]))
+        .service(resource("/events/{event_id}/seats/{seat}/unlock", [post().to(seats::unlock)]))
+        .service(resource("/events/{event_id}/seats", [get().to(seats::states)]))
+        .service(resource("/events/{event_id}/seatmap", [get().to(seats::map)]))
+        .service(resource("/events/{event_id}/tickets", [get().to(seats::available)]))
+        .service(resource("/events/{event_id}/tickets/all", [get().to(seats::all)]))
+        .service(resource("/events/{event_id}/audit", [get().to(events::audit)]))
+        .service(resource("/events/{event_id}", [get().to(events::read), patch().to(events::change)]))
+        .service(resource("/events", [post().to(events::create), get().to(events::list)]))
+        .service(resource("/sessions", [post().to(sessions::create)]));
+}
+
+/// A path and its methods; any other method is told so.
+fn resource<const METHODS: usize>(path: &str, routes: [Route; METHODS]) -> Resource {
+    let resource = web::resource(path).default_service(web::to(api_error::no_such_method));
+    routes.into_iter().fold(resource, Resource::route)
+}

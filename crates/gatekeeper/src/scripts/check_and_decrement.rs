@@ -1,0 +1,61 @@
+//! `check_and_decrement.lua`: takes tickets of a tier, or says why not.
+
+use contract::{CustomerId, Quantity, ReservationId, TierId};
+
+use super::call::lua_script;
+use super::{Admission, Arg, LuaScript, ScriptError};
+use crate::keys::EventKeys;
+use crate::link::Link;
+
+/// The script.
+pub static SCRIPT: LuaScript = lua_script!("check_and_decrement", 8, false);
+
+/// One attempt on a tier.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// Its id.
+    pub rid: ReservationId,
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// Of what.
+    pub tier: TierId,
+    /// How many.
+    pub quantity: Quantity,
+    /// For how long.
+    pub claim: Claim,
+}
+
+/// How long an attempt keeps what it takes unless the vault says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub enum Claim {
+    /// A hold of `ttl_ms`, which extensions may stretch to `lifetime_ms`.
+    Hold {
+        /// Until it ends.
+        ttl_ms: i64,
+        /// Until it ends at the latest.
+        lifetime_ms: i64,
+    },
+    /// A commit at once, resolved by the vault after `lease_ms`.
+    Commit {
+        /// Until the vault is asked.
+        lease_ms: i64,
+    },
+}
+
+/// Asks the gate. Idempotent by rid.
+pub async fn call(link: &Link, keys: &EventKeys, attempt: Attempt) -> Result<Admission, ScriptError> {
+    let (state, ttl_ms, lifetime_ms) = match attempt.claim {
+        Claim::Hold { ttl_ms, lifetime_ms } => ("h", ttl_ms, lifetime_ms),
+        Claim::Commit { lease_ms } => ("c", lease_ms, lease_ms),
+    };
+    let arguments = [
+        Arg::Id(attempt.rid.0),
+        Arg::Id(attempt.customer.0),
+        Arg::Id(attempt.tier.0),
+        Arg::Int(attempt.quantity.into()),
+        Arg::Text(state),
+        Arg::Int(ttl_ms),
+        Arg::Int(lifetime_ms),
+    ];
+    Admission::read(&SCRIPT.call(link, keys, &arguments).await?)
+}

@@ -1,0 +1,71 @@
+//! The few commands that are not scripts: who Redis is, which events it has, and who is loading one.
+
+use contract::EventId;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue, RedisError};
+
+use super::call::{ScriptError, is_broken, new_command, send};
+use crate::keys::{EventKeys, LOADED_EVENTS};
+use crate::link::Link;
+
+/// How long one replica may take to load an event before another tries.
+const LOADING_MS: u64 = 3_000;
+
+/// The id of the Redis process at the other end of a new connection.
+pub async fn read_run_id(connection: &mut MultiplexedConnection) -> Result<String, RedisError> {
+    let mut info = new_command("INFO");
+    info.arg("server");
+    let text: String = info.query_async(connection).await?;
+    let run_id = text.lines().find_map(|line| line.strip_prefix("run_id:"));
+    run_id.map(str::to_owned).ok_or_else(|| (redis::ErrorKind::UnexpectedReturnType, "INFO has no run_id").into())
+}
+
+/// Whether Redis answers.
+pub async fn ping(link: &Link) -> Result<(), ScriptError> {
+    let _: String = query(link, "ping", &new_command("PING")).await?;
+    Ok(())
+}
+
+/// Events that were loaded into this Redis.
+pub async fn loaded_events(link: &Link) -> Result<Vec<EventId>, ScriptError> {
+    let mut command = new_command("SMEMBERS");
+    command.arg(LOADED_EVENTS);
+    let ids: Vec<String> = query(link, "loaded_events", &command).await?;
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// Enters an event among the loaded ones. Done before loading: an entry too many is looked at in vain, one too few never.
+pub async fn remember_loaded(link: &Link, event: EventId) -> Result<(), ScriptError> {
+    let mut command = new_command("SADD");
+    command.arg(LOADED_EVENTS).arg(event.to_string());
+    let _: i64 = query(link, "remember_loaded", &command).await?;
+    Ok(())
+}
+
+/// Makes this replica the one that loads the event; false if another is at it.
+pub async fn claim_loading(link: &Link, keys: &EventKeys) -> Result<bool, ScriptError> {
+    let mut command = new_command("SET");
+    command.arg(keys.loading()).arg(1).arg("NX").arg("PX").arg(LOADING_MS);
+    Ok(query::<Option<String>>(link, "claim_loading", &command).await?.is_some())
+}
+
+/// Lets others load the event again.
+pub async fn end_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
+    let mut command = new_command("DEL");
+    command.arg(keys.loading());
+    let _: i64 = query(link, "end_loading", &command).await?;
+    Ok(())
+}
+
+async fn query<T: FromRedisValue>(link: &Link, script: &'static str, command: &Cmd) -> Result<T, ScriptError> {
+    let live = link.live().await?;
+    let mut connection = live.connection.clone();
+    let failed = |source: RedisError| {
+        if is_broken(&source) {
+            link.broken(&live);
+        }
+        ScriptError::Redis { script, source }
+    };
+    let value = send(&mut connection, command).await.map_err(failed)?;
+    redis::from_redis_value(value).map_err(|error| ScriptError::Redis { script, source: error.into() })
+}

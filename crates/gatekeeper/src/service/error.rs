@@ -1,0 +1,82 @@
+//! Everything that keeps a request from its 2xx, and how a client is told.
+
+use chassis::ApiError;
+use contract::{Code, Problem, ReservationId, paths};
+
+use crate::scripts::ScriptError;
+use crate::vault_client::VaultError;
+
+/// Refusals, and failures with their causes.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The answer is no, and this is why.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    /// There is no such thing, or it is not the caller's to see.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Malformed(String),
+    /// Redis failed, or the inventory is missing from it.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The vault could not say in time whether this attempt has a booking.
+    #[error("the outcome of {0} is not known")]
+    OutcomeUnknown(ReservationId),
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Refused(problem) => Self(problem),
+            ServiceError::NotFound(what) => Self::not_found(what),
+            ServiceError::Malformed(detail) => Self::malformed(detail),
+            ServiceError::Script(error) => of_script(&error),
+            ServiceError::Vault(error) => of_vault(error),
+            ServiceError::OutcomeUnknown(rid) => {
+                let detail = "The booking was sent and its outcome is not known yet. Ask status_url: a booking there is yours, \
+                              and if none appears within a minute there is none.";
+                let mut problem = Problem::new(Code::OutcomeUnknown, detail);
+                problem.status_url = Some(paths::booking(rid));
+                problem.into()
+            }
+        }
+    }
+}
+
+/// I10: inventory that cannot be seen is neither sold out nor available.
+fn of_script(error: &ScriptError) -> ApiError {
+    match error {
+        ScriptError::Unknown { .. } => {
+            tracing::error!(%error, "a script answered the unknown");
+            ApiError::new(Code::Internal, "The gatekeeper failed.")
+        }
+        ScriptError::NotLoaded { .. } => rebuilding(),
+        ScriptError::Link(_) | ScriptError::Redis { .. } => {
+            tracing::warn!(%error, "Redis failed");
+            rebuilding()
+        }
+    }
+}
+
+fn rebuilding() -> ApiError {
+    ApiError::new(
+        Code::InventoryRebuilding,
+        "What is left is being counted again. Nothing was taken; try again in a moment.",
+    )
+}
+
+fn of_vault(error: VaultError) -> ApiError {
+    match error {
+        VaultError::Problem(problem) if problem.status < 500 && problem.code != Code::Unauthorized => ApiError(problem),
+        VaultError::Problem(problem) if problem.status != 503 => {
+            tracing::error!(detail = problem.detail, "the vault failed");
+            ApiError::new(Code::Internal, "The vault failed.")
+        }
+        other => ApiError::unavailable(&other),
+    }
+}

@@ -1,0 +1,258 @@
+//! Holds: a customer's claim for a while.
+
+use std::time::Instant;
+
+use contract::api::{HoldView, NewHold};
+use contract::internal::Items;
+use contract::values::QuantityError;
+use contract::{Code, CustomerId, EventId, Quantity, ReservationId, SeatIndex, SeatLabel, TierId};
+use jiff::Timestamp;
+
+use super::{Gate, ServiceError, refused};
+use crate::catalog::Event;
+use crate::scripts::check_and_decrement::{self, Attempt, Claim};
+use crate::scripts::release_hold::{self, Release};
+use crate::scripts::{Admission, Hold, HoldRefusal, extend_hold, hold_seats, read_hold};
+
+/// Extensions can stretch a hold to this many times its length in all.
+const LIFETIME_FACTOR: i64 = 5;
+
+/// Holds seats, or a quantity of a tier.
+pub async fn create(
+    gate: &Gate,
+    event_id: EventId,
+    customer: CustomerId,
+    new: NewHold,
+) -> Result<HoldView, ServiceError> {
+    let event = gate.event(event_id).await?;
+    match (new.seats, new.tier_id, new.quantity) {
+        (Some(seats), None, None) => hold_seats(gate, &event, customer, &parse_seats(&event, &seats)?).await,
+        (None, Some(tier), Some(quantity)) => hold_tier(gate, &event, customer, tier, parse_quantity(quantity)?).await,
+        _ => Err(ServiceError::Malformed("Send either seats, or tier_id and quantity.".into())),
+    }
+}
+
+/// Holds one seat.
+pub async fn lock_seat(
+    gate: &Gate,
+    event_id: EventId,
+    customer: CustomerId,
+    seat: &str,
+) -> Result<HoldView, ServiceError> {
+    let event = gate.event(event_id).await?;
+    let seat = parse_seat(&event, seat)?;
+    hold_seats(gate, &event, customer, &[seat]).await
+}
+
+/// Gives one seat of the caller's back.
+pub async fn unlock_seat(gate: &Gate, event_id: EventId, customer: CustomerId, seat: &str) -> Result<(), ServiceError> {
+    let event = gate.event(event_id).await?;
+    let seat = parse_seat(&event, seat)?;
+    let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), customer).await;
+    match released.map_err(|error| gate.failed(event_id, error))? {
+        Ok(()) => Ok(()),
+        Err(HoldRefusal::NotFound | HoldRefusal::Expired) => Err(ServiceError::NotFound("lock")),
+        Err(HoldRefusal::NotOwner) => Err(refused(Code::Forbidden, "You have no lock on this seat.")),
+        Err(other) => Err(refusal(other)),
+    }
+}
+
+/// Reads a hold of the caller's.
+pub async fn read(
+    gate: &Gate,
+    event_id: EventId,
+    id: ReservationId,
+    customer: CustomerId,
+) -> Result<HoldView, ServiceError> {
+    let event = gate.event(event_id).await?;
+    let hold = read_hold::call(&gate.link, &event.keys, id, customer).await;
+    let hold = hold.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
+    view(&event, id, &hold)
+}
+
+/// Gives a hold of the caller's its full time again.
+pub async fn extend(
+    gate: &Gate,
+    event_id: EventId,
+    id: ReservationId,
+    customer: CustomerId,
+) -> Result<HoldView, ServiceError> {
+    let event = gate.event(event_id).await?;
+    let hold = extend_hold::call(&gate.link, &event.keys, id, customer, ttl_ms(&event)).await;
+    let hold = hold.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
+    view(&event, id, &hold)
+}
+
+/// Gives a hold of the caller's back.
+pub async fn release(
+    gate: &Gate,
+    event_id: EventId,
+    id: ReservationId,
+    customer: CustomerId,
+) -> Result<(), ServiceError> {
+    let event = gate.event(event_id).await?;
+    let released = release_hold::call(&gate.link, &event.keys, Release::Hold(id), customer).await;
+    released.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)
+}
+
+/// How the client is told why a hold could not be used. Another customer's hold looks like none.
+pub(super) fn refusal(refusal: HoldRefusal) -> ServiceError {
+    match refusal {
+        HoldRefusal::NotFound | HoldRefusal::NotOwner => ServiceError::NotFound("hold"),
+        HoldRefusal::Expired => refused(Code::HoldExpired, "The hold ran out; what it had is on sale again."),
+        HoldRefusal::InProgress => refused(Code::InProgress, "The hold is being booked."),
+        HoldRefusal::Closed => {
+            refused(Code::NotBookable, "The sale is paused or over. The hold stays until its deadline.")
+        }
+    }
+}
+
+/// Reads a quantity as clients send it.
+pub(super) fn parse_quantity(quantity: i64) -> Result<Quantity, ServiceError> {
+    Quantity::try_from(quantity).map_err(|error| match error {
+        QuantityError::TooSmall => ServiceError::Malformed(format!("{error}.")),
+        QuantityError::TooLarge => refused(Code::LimitExceeded, format!("{error}.")),
+    })
+}
+
+/// Asks the gate for tickets of a tier, by way of the latch.
+pub(super) async fn admit_tier(gate: &Gate, event: &Event, attempt: Attempt) -> Result<Admission, ServiceError> {
+    let event_id = event.record.event_id;
+    if event.tier(attempt.tier).is_none() {
+        return Err(ServiceError::NotFound("tier"));
+    }
+    let asked_at = Instant::now();
+    if let Some(available) = gate.latch.refuses(event_id, attempt.tier, attempt.quantity.get(), asked_at) {
+        gate.metrics.latch_hits.inc();
+        return Ok(Admission::SoldOut { available });
+    }
+    let admission = check_and_decrement::call(&gate.link, &event.keys, attempt).await;
+    let admission = admission.map_err(|error| gate.failed(event_id, error))?;
+    gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+    if let Admission::SoldOut { available } = admission {
+        gate.latch.close(event_id, attempt.tier, available, asked_at);
+    }
+    Ok(admission)
+}
+
+/// The deadline and epoch of an admission, or how the client is told why there is none.
+pub(super) fn admitted(event: &Event, admission: Admission) -> Result<(i64, Timestamp), ServiceError> {
+    let record = &event.record;
+    Err(match admission {
+        Admission::Admitted { epoch, deadline } => return Ok((epoch, deadline)),
+        Admission::SoldOut { available } => sold_out(available),
+        Admission::SeatTaken(seats) => seat_taken(event, &seats),
+        Admission::Closed => refused(Code::NotBookable, closed_because(event, Timestamp::now())),
+        Admission::Limit => {
+            let most = record.per_customer_max;
+            refused(Code::LimitExceeded, format!("One customer may have at most {most} tickets of this event."))
+        }
+        Admission::UnknownItem => ServiceError::NotFound("seat or tier"),
+        Admission::NotOwner => ServiceError::NotFound("hold"),
+        Admission::Expired => refusal(HoldRefusal::Expired),
+    })
+}
+
+pub(super) fn sold_out(available: i64) -> ServiceError {
+    let detail = match available {
+        0 => "No tickets are left.".to_owned(),
+        1 => "Only 1 ticket is left.".to_owned(),
+        left => format!("Only {left} tickets are left."),
+    };
+    let mut problem = contract::Problem::new(Code::SoldOut, detail);
+    problem.available = Some(available);
+    ServiceError::Refused(Box::new(problem))
+}
+
+pub(super) fn seat_taken(event: &Event, seats: &[SeatIndex]) -> ServiceError {
+    let labels: Vec<_> = seats.iter().filter_map(|seat| event.record.seating.seat_at(*seat)).collect();
+    let labels: Vec<_> = labels.into_iter().map(|(label, _)| label.to_string()).collect();
+    let mut problem = contract::Problem::new(Code::SeatTaken, format!("Not free: {}.", labels.join(", ")));
+    problem.conflicts = labels;
+    ServiceError::Refused(Box::new(problem))
+}
+
+fn closed_because(event: &Event, now: Timestamp) -> String {
+    let record = &event.record;
+    if now < record.on_sale_at {
+        format!("The sale begins at {}.", record.on_sale_at)
+    } else if now >= record.ends_at {
+        "The sale is over.".into()
+    } else {
+        "The sale is paused.".into()
+    }
+}
+
+async fn hold_tier(
+    gate: &Gate,
+    event: &Event,
+    customer: CustomerId,
+    tier: TierId,
+    quantity: Quantity,
+) -> Result<HoldView, ServiceError> {
+    let rid = ReservationId::fresh();
+    let ttl_ms = ttl_ms(event);
+    let claim = Claim::Hold { ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    let admission = admit_tier(gate, event, Attempt { rid, customer, tier, quantity, claim }).await?;
+    let (epoch, deadline) = admitted(event, admission)?;
+    view(event, rid, &Hold { epoch, deadline, items: Items::Tier(tier, quantity) })
+}
+
+async fn hold_seats(
+    gate: &Gate,
+    event: &Event,
+    customer: CustomerId,
+    seats: &[SeatIndex],
+) -> Result<HoldView, ServiceError> {
+    let rid = ReservationId::fresh();
+    let ttl_ms = ttl_ms(event);
+    let attempt = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    let admission = hold_seats::call(&gate.link, &event.keys, attempt).await;
+    let admission = admission.map_err(|error| gate.failed(event.record.event_id, error))?;
+    gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+    let (epoch, deadline) = admitted(event, admission)?;
+    view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
+}
+
+fn ttl_ms(event: &Event) -> i64 {
+    i64::from(event.record.hold_ttl_seconds) * 1_000
+}
+
+fn parse_seats(event: &Event, labels: &[String]) -> Result<Vec<SeatIndex>, ServiceError> {
+    parse_quantity(i64::try_from(labels.len()).unwrap_or(i64::MAX))?;
+    let mut seats = labels.iter().map(|label| parse_seat(event, label)).collect::<Result<Vec<_>, _>>()?;
+    seats.sort_unstable();
+    if seats.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(ServiceError::Malformed("A seat is named twice.".into()));
+    }
+    Ok(seats)
+}
+
+fn parse_seat(event: &Event, label: &str) -> Result<SeatIndex, ServiceError> {
+    let label: SeatLabel = label.parse().map_err(|error| ServiceError::Malformed(format!("{error}.")))?;
+    event.record.seating.index_of(&label).ok_or(ServiceError::NotFound("seat"))
+}
+
+fn view(event: &Event, hold_id: ReservationId, hold: &Hold) -> Result<HoldView, ServiceError> {
+    let (seats, tier_id, amount_minor) = match &hold.items {
+        Items::Tier(tier_id, quantity) => {
+            let tier = event.tier(*tier_id).ok_or(ServiceError::NotFound("tier"))?;
+            (Vec::new(), Some(*tier_id), tier.price_minor * i64::from(*quantity))
+        }
+        Items::Seats(seats) => {
+            let seats: Vec<_> = seats.iter().filter_map(|seat| event.record.seating.seat_at(*seat)).collect();
+            let amount_minor = seats.iter().map(|(_, price)| price).sum();
+            (seats.into_iter().map(|(label, _)| label.to_string()).collect(), None, amount_minor)
+        }
+    };
+    Ok(HoldView {
+        hold_id,
+        event_id: event.record.event_id,
+        seats,
+        tier_id,
+        quantity: hold.items.quantity(),
+        amount_minor,
+        currency: event.record.currency,
+        expires_at: hold.deadline,
+    })
+}

@@ -1,0 +1,72 @@
+//! What the gatekeeper decides, without HTTP.
+
+pub mod audit;
+pub mod bookings;
+pub mod error;
+pub mod events;
+pub mod holds;
+pub mod inventory;
+pub mod reload;
+
+use std::sync::Arc;
+
+use contract::{EventId, Problem};
+
+pub use error::ServiceError;
+
+use crate::catalog::{Catalog, Event};
+use crate::commit_queue::CommitQueue;
+use crate::latch::Latch;
+use crate::link::Link;
+use crate::metrics::GateMetrics;
+use crate::scripts::ScriptError;
+use crate::vault_client::VaultClient;
+use reload::Reloader;
+
+/// What every part of the service works with. Each worker has its own link to Redis and shares the rest.
+#[derive(Clone)]
+pub struct Gate {
+    /// To Redis.
+    pub link: Arc<Link>,
+    /// To the vault.
+    pub vault: VaultClient,
+    /// Events.
+    pub catalog: Arc<Catalog>,
+    /// Tiers known to be sold out.
+    pub latch: Arc<Latch>,
+    /// The way of winners.
+    pub commits: CommitQueue,
+    /// Brings missing inventory back.
+    pub reloader: Reloader,
+    /// What is measured.
+    pub metrics: GateMetrics,
+    /// A commit's lease, in milliseconds.
+    pub commit_lease_ms: i64,
+}
+
+impl Gate {
+    /// An event, or the 404 for it.
+    pub async fn event(&self, id: EventId) -> Result<Arc<Event>, ServiceError> {
+        self.catalog.event(id).await?.ok_or(ServiceError::NotFound("event"))
+    }
+
+    /// An event with a fresh capacity and sale state, or the 404 for it.
+    pub async fn fresh_event(&self, id: EventId) -> Result<Arc<Event>, ServiceError> {
+        self.catalog.fresh_event(id).await?.ok_or(ServiceError::NotFound("event"))
+    }
+
+    /// Takes a script's failure over. Missing inventory is brought back in the background, and until then what this
+    /// replica remembered of it does not count.
+    pub fn failed(&self, event: EventId, error: ScriptError) -> ServiceError {
+        if let ScriptError::NotLoaded { .. } = error {
+            self.latch.open(event);
+            self.reloader.request(event, None);
+        }
+        ServiceError::Script(error)
+    }
+}
+
+/// A refusal as the client is told.
+fn refused(code: contract::Code, detail: impl Into<String>) -> ServiceError {
+    ServiceError::Refused(Box::new(Problem::new(code, detail)))
+}

@@ -1,0 +1,117 @@
+//! Brings an event's inventory back: a new epoch from the vault, installed in Redis.
+//!
+//! Single-flight on a replica by the set of events under way, and over all replicas by a key in Redis. Neither is needed
+//! for correctness: epochs only grow, and `load_event` installs the newest.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chassis::retry::Backoff;
+use contract::EventId;
+use prometheus::IntCounter;
+use tokio::runtime::Handle;
+
+use crate::catalog::Catalog;
+use crate::keys::EventKeys;
+use crate::latch::Latch;
+use crate::link::Link;
+use crate::scripts::{ScriptError, load_event, read_inventory, registry};
+use crate::vault_client::{VaultClient, VaultError};
+
+/// Events being reloaded at a time; further ones are asked for again by the next request for them.
+const RELOADS_MAX: usize = 64;
+/// Tries of one reload, about five seconds in all.
+const TRIES_MAX: u32 = 24;
+/// Waits between tries.
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+const RETRY_LONGEST: Duration = Duration::from_millis(250);
+
+/// Clones share what is under way.
+#[derive(Clone)]
+pub struct Reloader {
+    link: Arc<Link>,
+    vault: VaultClient,
+    catalog: Arc<Catalog>,
+    latch: Arc<Latch>,
+    reloads: IntCounter,
+    under_way: Arc<Mutex<HashSet<EventId>>>,
+    runtime: Handle,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error("another replica is loading the event")]
+    Elsewhere,
+}
+
+impl Reloader {
+    /// A reloader that works on the current runtime.
+    #[must_use]
+    pub fn new(
+        link: Arc<Link>,
+        vault: VaultClient,
+        catalog: Arc<Catalog>,
+        latch: Arc<Latch>,
+        reloads: IntCounter,
+    ) -> Self {
+        Self { link, vault, catalog, latch, reloads, under_way: Arc::default(), runtime: Handle::current() }
+    }
+
+    /// Asks for a reload and returns at once. `stale` is an epoch that turned out to be over: inventory loaded under a
+    /// newer one is left as it is, and so is any inventory if there is no such epoch.
+    pub fn request(&self, event: EventId, stale: Option<i64>) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.len() >= RELOADS_MAX || !under_way.insert(event) {
+            return;
+        }
+        let reloader = self.clone();
+        self.runtime.spawn(async move {
+            reloader.reload(event, stale).await;
+            reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
+        });
+    }
+
+    /// Reloads and waits for it, a bounded time.
+    pub async fn reload(&self, event: EventId, stale: Option<i64>) {
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
+        for _ in 0..TRIES_MAX {
+            match self.try_reload(event, stale).await {
+                Ok(()) => return self.latch.open(event),
+                Err(ReloadError::Elsewhere) => {}
+                Err(error) => tracing::warn!(event_id = %event, %error, "an event could not be loaded"),
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    async fn try_reload(&self, event: EventId, stale: Option<i64>) -> Result<(), ReloadError> {
+        let keys = EventKeys::of(event);
+        match read_inventory::call(&self.link, &keys, &[], false).await {
+            Ok(inventory) if stale.is_none_or(|stale| inventory.epoch > stale) => return Ok(()),
+            Ok(_) | Err(ScriptError::NotLoaded { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !registry::claim_loading(&self.link, &keys).await? {
+            return Err(ReloadError::Elsewhere);
+        }
+        let loaded = self.load(event, &keys).await;
+        registry::end_loading(&self.link, &keys).await?;
+        loaded
+    }
+
+    async fn load(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {
+        let run_id = self.link.live().await.map_err(ScriptError::from)?.run_id;
+        registry::remember_loaded(&self.link, event).await?;
+        let Some(projection) = self.vault.issue_epoch(event, run_id.to_string()).await? else { return Ok(()) };
+        let installed = load_event::call(&self.link, keys, &projection).await?;
+        tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
+        self.reloads.inc();
+        self.catalog.remember(projection.event);
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Puts the gatekeeper together and runs it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::{App, HttpServer, dev, middleware, web};
+use anyhow::Context as _;
+use chassis::json::BodyLimit;
+use chassis::metrics::Metrics;
+use chassis::token::TokenKey;
+use chassis::{api_error, server, telemetry};
+use jiff::SignedDuration;
+
+use crate::background::positions::Positions;
+use crate::background::{journal, sweeper};
+use crate::catalog::Catalog;
+use crate::commit_queue::CommitQueue;
+use crate::config::Config;
+use crate::handlers::sessions::GuestTime;
+use crate::latch::Latch;
+use crate::link::Link;
+use crate::metrics::GateMetrics;
+use crate::routes;
+use crate::service::Gate;
+use crate::service::reload::Reloader;
+use crate::vault_client::VaultClient;
+
+/// The gatekeeper, bound to its address and ready to run.
+pub struct Application {
+    server: dev::Server,
+    address: SocketAddr,
+}
+
+impl Application {
+    /// Binds and starts the background tasks. Redis and the vault may come later: readiness tells.
+    pub fn build(config: Config) -> anyhow::Result<Self> {
+        let metrics = Metrics::new()?;
+        let gate = build_gate(&config, &metrics)?;
+        let positions = Positions::default();
+        tokio::spawn(sweeper::run(gate.clone(), positions.clone(), config.sweep_interval()));
+        tokio::spawn(journal::run(gate.clone(), positions));
+
+        let (listener, address) =
+            server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let metrics = web::Data::new(metrics);
+        let token_key: web::Data<TokenKey> = web::Data::new(config.token_key);
+        let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
+        let redis_url = config.redis_url;
+        let server = HttpServer::new(move || {
+            // A connection's driver lives on the worker that opened it, so each worker has its own.
+            let link = Link::new(&redis_url).map_or_else(|_| gate.link.clone(), Arc::new);
+            App::new()
+                .wrap(middleware::from_fn(telemetry::observe))
+                .app_data(BodyLimit::default())
+                .app_data(web::PathConfig::default().error_handler(api_error::path_error))
+                .app_data(web::QueryConfig::default().error_handler(api_error::query_error))
+                .app_data(web::Data::new(Gate { link, ..gate.clone() }))
+                .app_data(metrics.clone())
+                .app_data(token_key.clone())
+                .app_data(guest_time.clone())
+                .configure(routes::configure)
+        })
+        .workers(config.workers)
+        .keep_alive(server::KEEP_ALIVE)
+        .client_request_timeout(server::HEAD_TIMEOUT)
+        .shutdown_timeout(server::SHUTDOWN_SECONDS)
+        .listen(listener)?
+        .run();
+        Ok(Self { server, address })
+    }
+
+    /// Where it listens; tells the port when 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until told to stop.
+    pub async fn run(self) -> anyhow::Result<()> {
+        tracing::info!(address = %self.address, "the gatekeeper is open");
+        Ok(self.server.await?)
+    }
+}
+
+fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {
+    let link = Arc::new(Link::new(&config.redis_url).context("ONSALE_REDIS_URL is not a Redis address")?);
+    let vault = VaultClient::new(&config.vault_url, &config.service_credential)?;
+    let metrics = GateMetrics::register(metrics.registry())?;
+    let catalog = Arc::new(Catalog::new(vault.clone()));
+    let latch = Arc::new(Latch::new(config.latch_time()));
+    Ok(Gate {
+        commits: CommitQueue::new(vault.clone(), link.clone(), config.commit_wait(), metrics.commits_waiting.clone()),
+        reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.reloads.clone()),
+        commit_lease_ms: config.commit_lease_ms.into(),
+        link,
+        vault,
+        catalog,
+        latch,
+        metrics,
+    })
+}

@@ -1,0 +1,197 @@
+//! The vault over HTTP. Every call has a deadline; nothing is retried here, because only the caller knows what is safe.
+//!
+//! Requests run on the main runtime, whichever worker asks, so that pooled connections outlive any one worker.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chassis::credential::Credential;
+use contract::api::{Confirmation, EventChange, NewEvent, Page};
+use contract::internal::{
+    Booking, BookingAnswer, CommitBatch, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
+    JournalWakes, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
+};
+use contract::{CustomerId, EventId, Problem, ReservationId, paths};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+
+/// Longest wait for a reply. The vault's own bounds are shorter, so that it is the one to say what went wrong.
+const REPLY_WAIT: Duration = Duration::from_secs(20);
+/// Longest wait for a connection.
+const CONNECT_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait for a readiness check.
+const READY_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait for a projection: 100,000 seats and as many customers take some seconds on a busy machine.
+const EPOCH_WAIT: Duration = Duration::from_secs(30);
+
+/// Why there is no reply to go by.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The vault cannot be reached, or did not answer in time; what was asked may have happened.
+    #[error("the vault does not answer: {0}")]
+    Unreachable(#[from] reqwest::Error),
+    /// The vault answered with a problem.
+    #[error("the vault answered {}: {}", .0.status, .0.detail)]
+    Problem(Box<Problem>),
+    /// The vault answered something else.
+    #[error("the vault answered {0}")]
+    Unexpected(StatusCode),
+    /// The task that asked was ended.
+    #[error("the process is stopping")]
+    Stopping,
+}
+
+/// Clones share the connections.
+#[derive(Clone)]
+pub struct VaultClient {
+    http: Client,
+    base: String,
+    runtime: Handle,
+}
+
+impl VaultClient {
+    /// A client of the vault at `base`, run on the current runtime.
+    pub fn new(base: &str, credential: &Credential) -> anyhow::Result<Self> {
+        let mut bearer = HeaderValue::from_str(&credential.bearer())?;
+        bearer.set_sensitive(true);
+        let http = Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            .connect_timeout(CONNECT_WAIT)
+            .timeout(REPLY_WAIT)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), runtime: Handle::current() })
+    }
+
+    /// A verdict for each commit, in order.
+    pub async fn commit(&self, commits: Vec<CommitRequest>, wait: Duration) -> Result<Vec<Verdict>, VaultError> {
+        let batch = CommitBatch { items: commits };
+        Ok(self.ask::<CommitBatch<Verdict>>(Method::POST, paths::COMMITS, Some(&batch), wait).await?.items)
+    }
+
+    /// What became of each attempt; those that could not be resolved now are missing.
+    pub async fn resolve(
+        &self,
+        event_id: EventId,
+        rids: Vec<ReservationId>,
+    ) -> Result<HashMap<ReservationId, Outcome>, VaultError> {
+        let request = ResolveRequest { event_id, rids };
+        self.ask(Method::POST, paths::RESOLVE, Some(&request), REPLY_WAIT).await
+    }
+
+    /// Makes an event.
+    pub async fn create_event(&self, new: &NewEvent) -> Result<EventRecord, VaultError> {
+        self.ask(Method::POST, paths::EVENTS, Some(new), REPLY_WAIT).await
+    }
+
+    /// One event.
+    pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, VaultError> {
+        found(self.get(&paths::event(id)).await)
+    }
+
+    /// A page of events.
+    pub async fn events(&self, page: u32, limit: u32) -> Result<Page<EventRecord>, VaultError> {
+        self.get(&format!("{}?page={page}&limit={limit}", paths::EVENTS)).await
+    }
+
+    /// Changes an event.
+    pub async fn change_event(&self, id: EventId, change: &EventChange) -> Result<Option<EventRecord>, VaultError> {
+        found(self.ask(Method::PATCH, &paths::event(id), Some(change), REPLY_WAIT).await)
+    }
+
+    /// A new epoch and what goes with it.
+    pub async fn issue_epoch(&self, id: EventId, run_id: String) -> Result<Option<Projection>, VaultError> {
+        found(self.ask(Method::POST, &paths::epoch(id), Some(&EpochRequest { run_id }), EPOCH_WAIT).await)
+    }
+
+    /// What Postgres knows of an event's inventory.
+    pub async fn audit(&self, id: EventId) -> Result<Option<VaultAudit>, VaultError> {
+        found(self.get(&paths::audit(id)).await)
+    }
+
+    /// Journal rows after a position.
+    pub async fn journal(&self, id: EventId, after: i64) -> Result<Option<JournalPage>, VaultError> {
+        found(self.get(&paths::journal(id, after)).await)
+    }
+
+    /// Which events have rows after these positions.
+    pub async fn journal_behind(&self, positions: Vec<(EventId, i64)>) -> Result<Vec<EventId>, VaultError> {
+        self.ask(Method::POST, paths::JOURNAL_BEHIND, Some(&JournalPositions { positions }), REPLY_WAIT).await
+    }
+
+    /// Waits for journals to grow.
+    pub async fn journal_wakes(&self, after: u64, wait: Duration) -> Result<JournalWakes, VaultError> {
+        self.get(&format!("{}?after={after}&wait_ms={}", paths::JOURNAL_WAKES, wait.as_millis())).await
+    }
+
+    /// One booking of a customer.
+    pub async fn booking(&self, customer: CustomerId, id: ReservationId) -> Result<Option<Booking>, VaultError> {
+        found(self.get(&paths::customer_booking(customer, id)).await)
+    }
+
+    /// The bookings of a customer, newest first.
+    pub async fn bookings(&self, customer: CustomerId, page: u32, limit: u32) -> Result<Page<Booking>, VaultError> {
+        self.get(&format!("{}?page={page}&limit={limit}", paths::customer_bookings(customer))).await
+    }
+
+    /// The owner paid.
+    pub async fn confirm(
+        &self,
+        customer: CustomerId,
+        id: ReservationId,
+        confirmation: &Confirmation,
+    ) -> Result<BookingAnswer, VaultError> {
+        let path = format!("{}/confirm", paths::customer_booking(customer, id));
+        self.ask(Method::POST, &path, Some(confirmation), REPLY_WAIT).await
+    }
+
+    /// The owner gives the tickets back.
+    pub async fn cancel(&self, customer: CustomerId, id: ReservationId) -> Result<BookingAnswer, VaultError> {
+        let path = format!("{}/cancel", paths::customer_booking(customer, id));
+        self.ask(Method::POST, &path, None::<&()>, REPLY_WAIT).await
+    }
+
+    /// Whether the vault can do its work.
+    pub async fn ready(&self) -> Result<(), VaultError> {
+        self.ask::<serde_json::Value>(Method::GET, paths::READY, None::<&()>, READY_WAIT).await.map(|_| ())
+    }
+
+    async fn get<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<T, VaultError> {
+        self.ask(Method::GET, path, None::<&()>, REPLY_WAIT).await
+    }
+
+    async fn ask<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        wait: Duration,
+    ) -> Result<T, VaultError> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(wait);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let reply = async move {
+            let response = request.send().await?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response.json().await?);
+            }
+            let problem = response.json::<Problem>().await;
+            Err(problem.map_or(VaultError::Unexpected(status), |problem| VaultError::Problem(Box::new(problem))))
+        };
+        self.runtime.spawn(reply).await.unwrap_or(Err(VaultError::Stopping))
+    }
+}
+
+/// A 404 is an answer.
+fn found<T>(reply: Result<T, VaultError>) -> Result<Option<T>, VaultError> {
+    match reply {
+        Ok(found) => Ok(Some(found)),
+        Err(VaultError::Problem(problem)) if problem.status == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}

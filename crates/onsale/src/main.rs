@@ -1,0 +1,31 @@
+//! The `onsale` program.
+
+use clap::{Parser, Subcommand};
+use onsale::{bench, token, up};
+
+/// Sells a fixed stock of tickets to far more people than there are tickets, exactly once.
+#[derive(Parser)]
+#[command(version, about, after_help = "Start with `onsale up`, then open the URL it prints.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything on this machine: Redis, Postgres, the vault, gatekeepers and nginx.
+    Up(up::Arguments),
+    /// Sign a token.
+    Token(token::Arguments),
+    /// Measure this machine's limits and how near to them Onsale comes.
+    Bench(bench::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Bench(arguments) => bench::run(arguments).await,
+    }
+}

@@ -1,0 +1,72 @@
+//! nginx with the repository's own `nginx.conf`, filled in.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::process::{self, Spec};
+use crate::tools::Tools;
+
+/// The one configuration, also used by docker-compose.yml.
+const TEMPLATE: &str = include_str!("../../../nginx.conf");
+/// Requests a second per address while limits are on; SafeTicket's and the booking system's 100, burst 200.
+const RATE: u32 = 100;
+
+/// What varies.
+pub struct Settings<'a> {
+    /// nginx' own folder.
+    pub folder: &'a Path,
+    /// Its port.
+    pub port: u16,
+    /// The gatekeepers' ports.
+    pub upstreams: &'a [u16],
+    /// Limits by address.
+    pub limits: bool,
+}
+
+/// The configuration, filled in.
+#[must_use]
+pub fn render(settings: &Settings<'_>) -> String {
+    let folder = settings.folder.display().to_string();
+    let upstreams: Vec<_> =
+        settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} max_fails=0;")).collect();
+    let values = [
+        ("ONSALE_HTTP_LISTEN", format!("127.0.0.1:{}", settings.port)),
+        ("ONSALE_UPSTREAMS", upstreams.join("\n        ")),
+        ("ONSALE_LIMITS", if settings.limits { "on" } else { "off" }.into()),
+        ("ONSALE_RATE", RATE.to_string()),
+        ("ONSALE_ACCESS_LOG", format!("{folder}/access.log")),
+        ("ONSALE_NGINX_DIR", folder),
+    ];
+    values.iter().fold(TEMPLATE.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+}
+
+/// Writes the configuration and says how nginx is started.
+pub fn spec(tools: &Tools, settings: &Settings<'_>, logs: &Path) -> anyhow::Result<Spec> {
+    process::make_server_folder(settings.folder)?;
+    let config = settings.folder.join("nginx.conf");
+    std::fs::write(&config, render(settings))?;
+    let folder = settings.folder.display().to_string();
+    let arguments = ["-p", &folder, "-c", &config.display().to_string(), "-e", "stderr", "-g", "daemon off;"];
+    Ok(Spec {
+        program: tools.nginx.clone(),
+        arguments: arguments.map(str::to_owned).into(),
+        environment: Vec::new(),
+        is_unprivileged: true,
+        death_signal: Signal::SIGTERM,
+        log: logs.join("nginx.log"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        let settings = Settings { folder: Path::new("/x"), port: 1, upstreams: &[2, 3], limits: true };
+        let text: String = render(&settings).lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        assert!(!text.contains("${"));
+        assert!(text.contains("server 127.0.0.1:2") && text.contains("server 127.0.0.1:3"));
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be chosen about a stack.
+
+use std::path::PathBuf;
+
+/// How a stack is started. `Default` is what `onsale up` does without flags.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Gatekeepers.
+    pub replicas: usize,
+    /// Where Redis and Postgres keep their data; a temporary folder if none.
+    pub data: Option<PathBuf>,
+    /// nginx' port; a free one if none.
+    pub port: Option<u16>,
+    /// Limits by client address and customer.
+    pub limits: bool,
+    /// Whether children that die are started again.
+    pub restart: bool,
+    /// Where the `gatekeeper` and `vault` binaries are.
+    pub bin_dir: PathBuf,
+    /// Rewritten whenever a process id changes.
+    pub ready_file: Option<PathBuf>,
+    /// Further environment of the gatekeepers.
+    pub gatekeeper_env: Vec<(String, String)>,
+    /// Further environment of the vault.
+    pub vault_env: Vec<(String, String)>,
+    /// Further settings of Postgres, as `name=value`.
+    pub postgres_settings: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            replicas: 3,
+            data: None,
+            port: None,
+            limits: false,
+            restart: true,
+            bin_dir: beside_this_program(),
+            ready_file: None,
+            gatekeeper_env: Vec::new(),
+            vault_env: Vec::new(),
+            postgres_settings: Vec::new(),
+        }
+    }
+}
+
+/// The folder of the running program; for a test, which cargo puts into `deps`, the one above.
+fn beside_this_program() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let folder = program.parent().unwrap_or(&program);
+    if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned()
+}

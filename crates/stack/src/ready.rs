@@ -1,0 +1,39 @@
+//! The ready file: where everything is, for whoever works with a running stack.
+
+use serde::{Deserialize, Serialize};
+
+/// Written when all is ready, and again whenever a process id changes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyFile {
+    /// nginx: where clients go.
+    pub url: String,
+    /// The gatekeepers themselves.
+    pub replicas: Vec<String>,
+    /// The vault.
+    pub vault: String,
+    /// Redis, with its password.
+    pub redis: String,
+    /// Postgres, with its password.
+    pub postgres: String,
+    /// An administrator's token.
+    pub admin_token: String,
+    /// What the vault asks callers for.
+    pub service_credential: String,
+    /// Process ids by role.
+    pub pids: Pids,
+}
+
+/// 0 while a process is down.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Pids {
+    /// `redis-server`.
+    pub redis: u32,
+    /// The postmaster.
+    pub postgres: u32,
+    /// The vault.
+    pub vault: u32,
+    /// In the order of `replicas`.
+    pub gatekeeper: Vec<u32>,
+    /// The master.
+    pub nginx: u32,
+}

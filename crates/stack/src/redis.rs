@@ -1,0 +1,38 @@
+//! A private redis-server with its append-only file on.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::process::{self, Spec};
+use crate::secrets::{Secrets, write_private};
+use crate::tools::Tools;
+
+/// Writes its configuration and says how it is started. The password is in the file, not on the command line.
+pub fn spec(tools: &Tools, folder: &Path, logs: &Path, port: u16, secrets: &Secrets) -> anyhow::Result<Spec> {
+    process::make_server_folder(folder)?;
+    let config = folder.join("redis.conf");
+    let text = format!(
+        "bind 127.0.0.1\nport {port}\nrequirepass {}\ndir {}\n\
+         appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n\
+         maxclients 1000\ntcp-backlog 1024\nclient-output-buffer-limit pubsub 32mb 8mb 60\n",
+        secrets.redis_password,
+        folder.display(),
+    );
+    write_private(&config, text.as_bytes())?;
+    process::give_to_servers(&config)?;
+    Ok(Spec {
+        program: tools.redis_server.clone(),
+        arguments: vec![config.display().to_string()],
+        environment: Vec::new(),
+        is_unprivileged: true,
+        death_signal: Signal::SIGTERM,
+        log: logs.join("redis.log"),
+    })
+}
+
+/// Its address.
+#[must_use]
+pub fn url(port: u16, secrets: &Secrets) -> String {
+    format!("redis://:{}@127.0.0.1:{port}/", secrets.redis_password)
+}

@@ -1,0 +1,299 @@
+//! The whole stack: started in order, ready or an error, stopped in reverse.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use chassis::token::{Identity, Role as TokenRole, TokenKey};
+use contract::{CustomerId, paths};
+use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::children::{Managed, Report, Role};
+use crate::options::Options;
+use crate::postgres::Postgres;
+use crate::process::{self, tail};
+use crate::ready::{Pids, ReadyFile};
+use crate::secrets::{Secrets, write_private};
+use crate::tools::Tools;
+use crate::{nginx, ports, redis, services};
+
+/// How long anything may take to become ready.
+const READY_WAIT: Duration = Duration::from_secs(60);
+/// How often it is asked.
+const READY_POLL: Duration = Duration::from_millis(20);
+/// How long a child may take to stop in an orderly way.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+/// How long the administrator's token works.
+const ADMIN_TIME: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// What is told while a stack starts and runs.
+pub type Reporter = Arc<dyn Fn(Report) + Send + Sync>;
+
+/// A running stack. Dropped, it takes everything with it.
+pub struct Stack {
+    children: Arc<Mutex<Vec<Arc<Managed>>>>,
+    ready: ReadyFile,
+    data: PathBuf,
+    ready_file: Option<PathBuf>,
+    // Removed last, when no child uses them any more.
+    _temporary: Vec<TempDir>,
+}
+
+struct Ports {
+    redis: u16,
+    postgres: u16,
+    vault: u16,
+    gatekeepers: Vec<u16>,
+    nginx: u16,
+}
+
+impl Ports {
+    fn choose(options: &Options) -> std::io::Result<Self> {
+        Ok(Self {
+            redis: ports::free()?,
+            postgres: ports::free()?,
+            vault: ports::free()?,
+            gatekeepers: (0..options.replicas).map(|_| ports::free()).collect::<Result<_, _>>()?,
+            nginx: options.port.map_or_else(ports::free, Ok)?,
+        })
+    }
+}
+
+impl Stack {
+    /// Starts everything and waits until it is ready.
+    pub fn start(options: &Options, report: Reporter) -> anyhow::Result<Self> {
+        let tools = Tools::find()?;
+        let (data, mut temporary) = data_folder(options)?;
+        let run = short_folder()?;
+        let logs = data.join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let secrets = Secrets::load_or_make(&data)?;
+        let ports = Ports::choose(options)?;
+        let postgres = Postgres {
+            tools: &tools,
+            folder: data.join("postgres"),
+            logs: &logs,
+            socket_folder: run.path(),
+            port: ports.postgres,
+            secrets: &secrets,
+        };
+        let ready = ready_file(&ports, &postgres, &secrets)?;
+        let children = Arc::new(Mutex::new(Vec::new()));
+        let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
+        let launch = Launch { options, tools: &tools, children, report };
+
+        let is_new = !postgres.folder.join("PG_VERSION").exists();
+        postgres.init().context("Postgres could not be set up")?;
+        launch.child(Role::Redis, redis::spec(&tools, &data.join("redis"), &logs, ports.redis, &secrets)?);
+        launch.child(Role::Postgres, postgres.spec(&options.postgres_settings));
+        launch.wait(Role::Postgres, || postgres.is_ready())?;
+        postgres.create_database(is_new)?;
+        launch.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
+        launch.child(Role::Vault, services::vault(options, &logs, ports.vault, &postgres.socket_url(), &secrets));
+        launch.wait(Role::Vault, || is_ready(ports.vault))?;
+        for gatekeeper in ports.gatekeepers.iter().copied().enumerate() {
+            let spec = services::gatekeeper(options, &logs, gatekeeper, (&ready.redis, &ready.vault), &secrets);
+            launch.child(Role::Gatekeeper(gatekeeper.0), spec);
+        }
+        for (index, port) in ports.gatekeepers.iter().enumerate() {
+            launch.wait(Role::Gatekeeper(index), || is_ready(*port))?;
+        }
+        let folder = data.join("nginx");
+        let settings = nginx::Settings {
+            folder: &folder,
+            port: ports.nginx,
+            upstreams: &ports.gatekeepers,
+            limits: options.limits,
+        };
+        launch.child(Role::Nginx, nginx::spec(&tools, &settings, &logs)?);
+        launch.wait(Role::Nginx, || is_ready(ports.nginx))?;
+
+        temporary.push(run);
+        let children = launch.children;
+        let stack = Self { children, ready, data, ready_file: options.ready_file.clone(), _temporary: temporary };
+        stack.write_ready_file()?;
+        Ok(stack)
+    }
+
+    /// Where everything is now.
+    #[must_use]
+    pub fn ready(&self) -> ReadyFile {
+        ReadyFile { pids: pids(&self.children), ..self.ready.clone() }
+    }
+
+    /// Where Redis and Postgres keep their data, and all keep their logs.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// One of the processes.
+    pub fn child(&self, role: Role) -> anyhow::Result<Arc<Managed>> {
+        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.iter().find(|child| child.role() == role).cloned().with_context(|| format!("there is no {role}"))
+    }
+
+    /// Kills a process as by `kill -9`; it is started again.
+    pub fn kill(&self, role: Role) -> anyhow::Result<()> {
+        self.child(role)?.signal(Signal::SIGKILL);
+        Ok(())
+    }
+
+    /// Stops everything in an orderly way, the front door first.
+    pub fn stop(&self) {
+        let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+        for child in children.iter().rev() {
+            child.stop(STOP_WAIT);
+        }
+        if let Some(path) = &self.ready_file {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn write_ready_file(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        let text = serde_json::to_vec_pretty(&self.ready())?;
+        write_private(path, &text).with_context(|| format!("{} could not be written", path.display()))
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+        for child in children.iter().rev() {
+            child.stop(Duration::ZERO);
+        }
+    }
+}
+
+/// A stack that is being started; on an error, what was started is taken down again.
+struct Launch<'a> {
+    options: &'a Options,
+    tools: &'a Tools,
+    children: Arc<Mutex<Vec<Arc<Managed>>>>,
+    report: Reporter,
+}
+
+impl Launch<'_> {
+    fn child(&self, role: Role, spec: process::Spec) {
+        let child = Managed::start(role, spec, self.tools.clone(), self.options.restart, self.report.clone());
+        self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+    }
+
+    fn wait(&self, role: Role, is_ready: impl Fn() -> bool) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_WAIT;
+        while !is_ready() {
+            let has_given_up = self.has_given_up(role);
+            if has_given_up || Instant::now() > deadline {
+                let log = self.log_of(role);
+                let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+                children.iter().rev().for_each(|child| child.stop(Duration::ZERO));
+                anyhow::bail!("{role} did not become ready; its log ends with:\n{log}");
+            }
+            std::thread::sleep(READY_POLL);
+        }
+        Ok(())
+    }
+
+    /// A child that died three times before it was ready will not become so.
+    fn has_given_up(&self, role: Role) -> bool {
+        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = if self.options.restart { 3 } else { 1 };
+        children.iter().any(|child| child.role() == role && child.pid() == 0 && child.starts() >= most)
+    }
+
+    fn log_of(&self, role: Role) -> String {
+        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.iter().find(|child| child.role() == role).map(|child| tail(child.log())).unwrap_or_default()
+    }
+}
+
+/// Hands reports on, and keeps the ready file true.
+fn rewriting(
+    report: Reporter,
+    children: Arc<Mutex<Vec<Arc<Managed>>>>,
+    ready: ReadyFile,
+    path: Option<PathBuf>,
+) -> Reporter {
+    Arc::new(move |what| {
+        if let Some(path) = path.as_deref().filter(|path| path.exists()) {
+            let ready = ReadyFile { pids: pids(&children), ..ready.clone() };
+            let written = serde_json::to_vec_pretty(&ready).map(|text| write_private(path, &text));
+            if !matches!(written, Ok(Ok(()))) {
+                report(Report::Failed(Role::Nginx, format!("{} could not be rewritten", path.display())));
+            }
+        }
+        report(what);
+    })
+}
+
+fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
+    let mut pids = Pids::default();
+    for child in children.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        match child.role() {
+            Role::Redis => pids.redis = child.pid(),
+            Role::Postgres => pids.postgres = child.pid(),
+            Role::Vault => pids.vault = child.pid(),
+            Role::Gatekeeper(_) => pids.gatekeeper.push(child.pid()),
+            Role::Nginx => pids.nginx = child.pid(),
+        }
+    }
+    pids
+}
+
+fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyhow::Result<ReadyFile> {
+    let url = |port: u16| format!("http://127.0.0.1:{port}");
+    let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
+    let admin = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Admin };
+    Ok(ReadyFile {
+        url: url(ports.nginx),
+        replicas: ports.gatekeepers.iter().map(|port| url(*port)).collect(),
+        vault: url(ports.vault),
+        redis: redis::url(ports.redis, secrets),
+        postgres: postgres.url(),
+        admin_token: key.sign(admin, Timestamp::now(), ADMIN_TIME)?.0,
+        service_credential: secrets.service_credential.clone(),
+        pids: Pids::default(),
+    })
+}
+
+/// The data folder, and the guard that removes it if it is a temporary one.
+fn data_folder(options: &Options) -> anyhow::Result<(PathBuf, Vec<TempDir>)> {
+    match &options.data {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            Ok((folder.canonicalize()?, Vec::new()))
+        }
+        None => {
+            let folder = short_folder()?;
+            Ok((folder.path().to_owned(), vec![folder]))
+        }
+    }
+}
+
+/// A temporary folder that every child can enter.
+fn short_folder() -> anyhow::Result<TempDir> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::Builder::new().prefix("onsale-").tempdir()?;
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+    process::give_to_servers(folder.path())?;
+    Ok(folder)
+}
+
+/// Asks for readiness as an orchestrator's probe would.
+fn is_ready(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+        write!(stream, "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", paths::READY)?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head)?;
+        Ok(&head[9..] == b"200")
+    };
+    ask().unwrap_or(false)
+}

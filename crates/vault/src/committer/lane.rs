@@ -1,0 +1,137 @@
+//! One event's lane: gather, decide, commit, answer.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use contract::EventId;
+use contract::internal::{COMMITS_PER_BATCH_MAX, Refusal, Verdict};
+use tokio::sync::mpsc;
+
+use super::decide::decide;
+use super::model::{Answer, Command};
+use super::{Committer, CommitterError, Job};
+use crate::store::StoreError;
+
+/// A lane without work ends after this.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Tries of one batch. The same rids decide the same way, so a try after a lost COMMIT reply finds what it left.
+const TRIES_MAX: u32 = 3;
+/// Wait between tries: a restarted Postgres is back within seconds, and the gatekeeper asks again after that.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(committer: Committer, event_id: EventId, mut inbox: mpsc::Receiver<Job>) {
+    let mut waiting: Vec<Job> = Vec::with_capacity(COMMITS_PER_BATCH_MAX);
+    loop {
+        if waiting.is_empty() {
+            match tokio::time::timeout(IDLE_MAX, inbox.recv_many(&mut waiting, COMMITS_PER_BATCH_MAX)).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(_) if committer.retire(event_id, &inbox) => return,
+                Err(_) => continue,
+            }
+        }
+        let later = waiting.split_off(batch_len(&waiting));
+        let batch = std::mem::replace(&mut waiting, later);
+        committer.metrics.queued.sub(i64::try_from(batch.len()).unwrap_or(0));
+        work(&committer, event_id, batch).await;
+    }
+}
+
+/// How many jobs go into one transaction: all, up to the first that would change a booking made by the same batch.
+fn batch_len(jobs: &[Job]) -> usize {
+    let mut made = HashSet::new();
+    let changes_what_is_made = |job: &Job| match &job.command {
+        Command::Commit(request) => {
+            made.insert(request.rid);
+            false
+        }
+        Command::Resolve(_) => false,
+        change => made.contains(&change.rid()),
+    };
+    jobs.iter().position(changes_what_is_made).unwrap_or(jobs.len())
+}
+
+async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
+    let started = Instant::now();
+    let (commands, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.command, job.reply)).unzip();
+    let mut outcome = transact(committer, event_id, &commands).await;
+    for _ in 1..TRIES_MAX {
+        let Err(error) = &outcome else { break };
+        tracing::warn!(%event_id, error = %error, commands = commands.len(), "a batch failed and is tried again");
+        tokio::time::sleep(RETRY_WAIT).await;
+        outcome = transact(committer, event_id, &commands).await;
+    }
+    committer.metrics.observe_batch(commands.len(), started.elapsed());
+    match outcome {
+        Ok(answers) => {
+            assert_eq!(answers.len(), replies.len(), "every command has its answer");
+            for (reply, answer) in replies.into_iter().zip(answers) {
+                // Whoever asked may have gone; the row stays, and a retry of the rid will find it.
+                let _ = reply.send(Ok(answer));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%event_id, %error, commands = commands.len(), "a batch failed for good");
+            for reply in replies {
+                let _ = reply.send(Err(CommitterError::Unknown));
+            }
+        }
+    }
+}
+
+async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
+    let mut batch = committer.store.batch().await?;
+    let mut batch = batch.begin().await?;
+    let Some(snapshot) = batch.read(event_id, commands).await? else {
+        return Ok(commands.iter().map(of_no_event).collect());
+    };
+    let (answers, writes) = decide(snapshot.state, commands);
+    if !writes.is_empty() {
+        batch.write(&snapshot.position, &writes).await?;
+        batch.commit().await?;
+        chassis::faults::crash_point("vault-after-commit");
+    }
+    Ok(answers)
+}
+
+/// The answer to a command about an event that does not exist. Nothing is written, so nothing can be held to it.
+fn of_no_event(command: &Command) -> Answer {
+    match command {
+        Command::Commit(_) => Answer::Verdict(Verdict::Refused(Refusal::UnknownItem)),
+        Command::Resolve(_) => Answer::Resolved(None),
+        Command::Confirm { .. } | Command::Cancel { .. } => {
+            Answer::Booking(Box::new(contract::internal::BookingAnswer::NotFound))
+        }
+        Command::Expire(_) => Answer::Expired(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::internal::{CommitRequest, Items};
+    use contract::{CustomerId, ReservationId};
+    use tokio::sync::oneshot;
+
+    fn job(command: Command) -> Job {
+        Job { command, reply: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn a_batch_ends_before_a_booking_it_makes_would_be_changed() {
+        let rid = ReservationId::fresh();
+        let customer_id = CustomerId::fresh();
+        let commit =
+            CommitRequest { rid, event_id: EventId::fresh(), epoch: 1, customer_id, items: Items::Seats(vec![0]) };
+        let cancel = |booking_id| Command::Cancel { customer_id, booking_id };
+        let jobs = [
+            job(cancel(rid)),
+            job(Command::Commit(commit)),
+            job(cancel(ReservationId::fresh())),
+            job(Command::Resolve(rid)),
+            job(cancel(rid)),
+        ];
+        assert_eq!(batch_len(&jobs), 4);
+        assert_eq!(batch_len(&jobs[..4]), 4);
+    }
+}

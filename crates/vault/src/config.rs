@@ -1,0 +1,86 @@
+//! Settings, from flags or the environment.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use chassis::credential::Credential;
+use chassis::log;
+use clap::Parser;
+
+/// The vault makes each winner durable. It is internal: only gatekeepers talk to it.
+#[derive(Debug, Clone, Parser)]
+#[command(version, about)]
+pub struct Config {
+    /// Where to listen: a loopback or private address.
+    #[arg(long, env = "ONSALE_VAULT_LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+
+    /// Permit an address that is neither loopback nor private, such as 0.0.0.0 in a container on a private network.
+    #[arg(long, env = "ONSALE_VAULT_LISTEN_ANYWHERE")]
+    pub listen_anywhere: bool,
+
+    /// Postgres, as `postgres://user:password@host/database` or a key=value string.
+    #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+
+    /// What gatekeepers show: at least 32 characters.
+    #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]
+    pub service_credential: Credential,
+
+    /// Most connections to Postgres. Lanes, reads and the expiry share them.
+    #[arg(long, env = "ONSALE_POOL_SIZE_MAX", default_value_t = 16)]
+    pub pool_size_max: usize,
+
+    /// Threads that serve HTTP.
+    #[arg(long, env = "ONSALE_VAULT_WORKERS", default_value_t = 2)]
+    pub workers: usize,
+
+    /// How often unpaid bookings are looked for, in milliseconds; at most a minute.
+    #[arg(long, env = "ONSALE_EXPIRY_INTERVAL_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub expiry_interval_ms: u64,
+
+    /// json or text.
+    #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
+    pub log_format: log::Format,
+
+    /// Which lines are logged, such as `info` or `info,vault=debug`.
+    #[arg(long, env = "ONSALE_LOG", default_value = "info")]
+    pub log_filter: String,
+}
+
+impl Config {
+    /// How often unpaid bookings are looked for.
+    #[must_use]
+    pub fn expiry_interval(&self) -> Duration {
+        Duration::from_millis(self.expiry_interval_ms)
+    }
+
+    /// Whether the address can be reached from the private network at most.
+    #[must_use]
+    pub fn listens_internally(&self) -> bool {
+        self.listen_anywhere
+            || match self.listen.ip() {
+                IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+                IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_taken_only_on_request() {
+        let config = |listen: &str, anywhere: &[&str]| {
+            let credential = "c".repeat(32);
+            let base = ["vault", "--database-url", "x", "--service-credential", &credential, "--listen", listen];
+            Config::parse_from(base.iter().chain(anywhere))
+        };
+        assert!(config("127.0.0.1:0", &[]).listens_internally());
+        assert!(config("10.1.2.3:0", &[]).listens_internally());
+        assert!(!config("0.0.0.0:0", &[]).listens_internally());
+        assert!(!config("8.8.8.8:0", &[]).listens_internally());
+        assert!(config("0.0.0.0:0", &["--listen-anywhere"]).listens_internally());
+    }
+}

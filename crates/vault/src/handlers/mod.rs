@@ -1,0 +1,26 @@
+//! One file per thing that can be asked for. Handlers extract, call and map.
+
+pub mod bookings;
+pub mod commits;
+pub mod events;
+pub mod health;
+pub mod journal;
+
+use chassis::ApiError;
+use contract::Code;
+
+use crate::store::StoreError;
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(reason) => Self::new(Code::LimitExceeded, reason),
+            StoreError::Pool(_) => Self::unavailable(&error),
+            StoreError::Postgres(ref postgres) if postgres.as_db_error().is_none() => Self::unavailable(&error),
+            other => {
+                tracing::error!(error = %other, "the store failed");
+                Self::new(Code::Internal, "The vault failed.")
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Puts the vault together and runs it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, dev, middleware, web};
+use anyhow::Context as _;
+use chassis::json::BodyLimit;
+use chassis::metrics::Metrics;
+use chassis::{api_error, server, telemetry};
+
+use crate::committer::Committer;
+use crate::config::Config;
+use crate::handlers::health::Gauges;
+use crate::metrics::{CommitterMetrics, PoolMetrics};
+use crate::store::Store;
+use crate::wakes::Wakes;
+use crate::{expiry, routes};
+
+/// A batch of the most commits, each with the most seats, fits twice.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How long a Postgres that is still starting is waited for.
+const POSTGRES_WAIT: Duration = Duration::from_secs(30);
+
+/// The vault, bound to its address and ready to run.
+pub struct Application {
+    server: dev::Server,
+    address: SocketAddr,
+}
+
+impl Application {
+    /// Checks Postgres, migrates, binds, and starts the background tasks.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            config.listens_internally(),
+            "{} is neither a loopback nor a private address; --listen-anywhere permits it",
+            config.listen
+        );
+        let store = Store::new(&config.database_url, config.pool_size_max)?;
+        wait_for_postgres(&store).await?;
+        store.assert_durable().await?;
+        store.migrate().await.context("the schema could not be brought up to date")?;
+
+        let metrics = Metrics::new()?;
+        let committer = Committer::new(store.clone(), Arc::new(CommitterMetrics::register(metrics.registry())?));
+        let gauges = web::Data::new(Gauges { store: store.clone(), pool: PoolMetrics::register(metrics.registry())? });
+        let wakes = Wakes::default();
+        tokio::spawn(wakes.clone().listen(store.clone()));
+        tokio::spawn(expiry::run(store.clone(), committer.clone(), config.expiry_interval()));
+        tokio::spawn(gauges.clone().into_inner().refresh());
+
+        let (listener, address) =
+            server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let (store, committer) = (web::Data::new(store), web::Data::new(committer));
+        let (metrics, wakes) = (web::Data::new(metrics), web::Data::new(wakes));
+        let credential = web::Data::new(config.service_credential);
+        let server = HttpServer::new(move || {
+            App::new()
+                .wrap(middleware::from_fn(telemetry::observe))
+                .app_data(BodyLimit(BODY_BYTES_MAX))
+                .app_data(web::PathConfig::default().error_handler(api_error::path_error))
+                .app_data(web::QueryConfig::default().error_handler(api_error::query_error))
+                .app_data(store.clone())
+                .app_data(committer.clone())
+                .app_data(metrics.clone())
+                .app_data(wakes.clone())
+                .app_data(credential.clone())
+                .configure(routes::configure)
+        })
+        .workers(config.workers)
+        .keep_alive(server::KEEP_ALIVE)
+        .client_request_timeout(server::HEAD_TIMEOUT)
+        .shutdown_timeout(server::SHUTDOWN_SECONDS)
+        .listen(listener)?
+        .run();
+        Ok(Self { server, address })
+    }
+
+    /// Where it listens; tells the port when 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until told to stop.
+    pub async fn run(self) -> anyhow::Result<()> {
+        tracing::info!(address = %self.address, "the vault is open");
+        Ok(self.server.await?)
+    }
+}
+
+async fn wait_for_postgres(store: &Store) -> anyhow::Result<()> {
+    let mut backoff = chassis::retry::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+    let deadline = tokio::time::Instant::now() + POSTGRES_WAIT;
+    loop {
+        match store.ping().await {
+            Ok(()) => return Ok(()),
+            Err(error) if tokio::time::Instant::now() > deadline => {
+                return Err(error).context("Postgres does not answer");
+            }
+            Err(error) => tracing::debug!(%error, "waiting for Postgres"),
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}

@@ -1,0 +1,51 @@
+//! Epochs: the generations of an event's inventory in Redis.
+
+use contract::internal::Projection;
+use contract::{CustomerId, EventId, ReservationId, TierId};
+
+use super::{Store, StoreError, events, rows};
+
+impl Store {
+    /// Issues the next epoch and reads what Redis must hold under it, in one transaction: whatever was posted before is
+    /// part of the projection, whatever comes later under an older epoch is refused. `None` where there is no such event.
+    pub async fn issue_epoch(&self, event_id: EventId) -> Result<Option<Projection>, StoreError> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let id = event_id.0;
+        // The row lock of this update is what the committer's batches wait for, and it for them.
+        let bumped = tx
+            .query_opt("UPDATE events SET epoch = epoch + 1 WHERE event_id = $1 RETURNING epoch, journal_seq", &[&id])
+            .await?;
+        let Some(bumped) = bumped else { return Ok(None) };
+        let event = events::event(&tx.query_one(&events::select_event(), &[&id]).await?)?;
+        let tiers = tx.query("SELECT tier_id, capacity - sold FROM tiers WHERE event_id = $1", &[&id]).await?;
+        let seats = tx
+            .query(
+                "SELECT i.seat_index, i.booking_id, b.status = 'confirmed' FROM booking_items i \
+                 JOIN bookings b USING (event_id, booking_id) \
+                 WHERE i.event_id = $1 AND i.seat_index IS NOT NULL AND i.released_at IS NULL",
+                &[&id],
+            )
+            .await?;
+        let customers = tx
+            .query(
+                "SELECT customer_id, sum(quantity)::bigint FROM bookings \
+                 WHERE event_id = $1 AND status IN ('reserved', 'confirmed') GROUP BY customer_id",
+                &[&id],
+            )
+            .await?;
+        tx.commit().await?;
+        let seats: Result<Vec<_>, StoreError> = seats
+            .iter()
+            .map(|row| Ok((rows::seat_index(row.get(0))?, ReservationId(row.get(1)), row.get(2))))
+            .collect();
+        Ok(Some(Projection {
+            epoch: bumped.get("epoch"),
+            event,
+            tiers: tiers.iter().map(|row| (TierId(row.get(0)), row.get(1))).collect(),
+            seats: seats?,
+            customers: customers.iter().map(|row| (CustomerId(row.get(0)), row.get(1))).collect(),
+            journal_seq: bumped.get("journal_seq"),
+        }))
+    }
+}

@@ -1,0 +1,103 @@
+//! Every SQL statement of Onsale. Callers speak of events, batches and bookings; only here are there tables.
+
+mod audit;
+mod batch;
+mod bookings;
+mod epochs;
+mod events;
+mod journal;
+mod rows;
+mod start;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::NoTls;
+
+pub use batch::{Batch, BatchSnapshot, Connection, Position};
+pub use journal::WAKE_CHANNEL;
+
+/// Longest wait for a free connection, for a new one, and for one to be made usable again.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+
+/// Bounds that Postgres itself keeps, so that nothing waits forever whatever happens to the vault.
+const SESSION_OPTIONS: &str = "-c statement_timeout=15s -c lock_timeout=10s \
+     -c idle_in_transaction_session_timeout=20s -c synchronous_commit=on -c timezone=UTC";
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection was to be had.
+    #[error("no connection to Postgres: {0}")]
+    Pool(#[from] PoolError),
+    /// Postgres, or the way to it, failed.
+    #[error("Postgres failed: {}", detail(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// A statement changed another number of rows than was meant; the transaction was rolled back.
+    #[error("{what}: {actual} rows instead of {meant}")]
+    Rows {
+        /// The statement.
+        what: &'static str,
+        /// What it should have changed.
+        meant: u64,
+        /// What it did change.
+        actual: u64,
+    },
+    /// A stored value is not one this version knows.
+    #[error("a stored {0} cannot be read")]
+    Unreadable(&'static str),
+    /// What was asked cannot be done, and why.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn detail(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
+}
+
+/// A pool of connections. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    config: tokio_postgres::Config,
+}
+
+impl Store {
+    /// A store on this database; connects when first used.
+    pub fn new(database_url: &str, pool_size_max: usize) -> Result<Self, anyhow::Error> {
+        let mut config: tokio_postgres::Config = database_url.parse()?;
+        config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let wait = Some(CONNECTION_WAIT);
+        let pool = Pool::builder(manager)
+            .max_size(pool_size_max)
+            .timeouts(Timeouts { wait, create: wait, recycle: wait })
+            .runtime(Runtime::Tokio1)
+            .build()?;
+        Ok(Self { pool, config })
+    }
+
+    async fn client(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Connections: open, idle, and tasks waiting for one.
+    #[must_use]
+    pub fn pool_status(&self) -> (usize, usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available, status.waiting)
+    }
+
+    /// A settled question to Postgres, for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.client().await?.simple_query("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+/// Compares what a statement did with what was meant.
+fn expect_rows(what: &'static str, meant: usize, actual: u64) -> Result<(), StoreError> {
+    let meant = meant as u64;
+    if meant == actual { Ok(()) } else { Err(StoreError::Rows { what, meant, actual }) }
+}

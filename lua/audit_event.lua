@@ -1,0 +1,32 @@
+-- Counts an event's inventory entry by entry, for the audit; trusts no counter but the tiers' own. Changes nothing.
+-- Reads the whole ledger: for administrators, not for the sale.
+--
+-- ARGV  1 run_id
+-- Reply {OK, epoch, seats free, seats held, seats committing, then per tier with entries or stock:
+--       tier, available, held, committing …} | {NOT_LOADED}
+
+local meta = load_meta('seats_total')
+if not meta then
+  return { NOT_LOADED }
+end
+-- Tickets by state, then by tier; seats stand under the empty tier.
+local tickets = { h = {}, c = {}, x = {} }
+for _, text in ipairs(redis.call('HVALS', LEDGER)) do
+  local entry = parse(text)
+  local of_state = tickets[entry.state]
+  of_state[entry.tier] = (of_state[entry.tier] or 0) + entry.quantity
+end
+
+local free = tonumber(meta[3]) - redis.call('HLEN', SEATS)
+local reply = { OK, meta[2], free, tickets.h[''] or 0, tickets.c[''] or 0 }
+local fields = redis.call('HGETALL', META)
+for position = 1, #fields, 2 do
+  local tier = string.match(fields[position], '^t:(.+)$')
+  if tier then
+    reply[#reply + 1] = tier
+    reply[#reply + 1] = tonumber(fields[position + 1])
+    reply[#reply + 1] = tickets.h[tier] or 0
+    reply[#reply + 1] = tickets.c[tier] or 0
+  end
+end
+return reply

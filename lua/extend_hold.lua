@@ -1,0 +1,25 @@
+-- Gives a hold its full time again, up to the lifetime it was made with. The owner's only.
+--
+-- ARGV  1 run_id   2 rid   3 customer   4 ttl_ms
+-- Reply {OK, epoch, deadline_ms, tier, quantity, seats} | {NOT_FOUND, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch}
+--       {IN_PROGRESS, epoch} its commit is under way | {NOT_LOADED}
+
+local rid = ARGV[2]
+local meta = load_meta()
+if not meta then
+  return { NOT_LOADED }
+end
+local entry, now = entry_of(rid), now_ms()
+if not entry then
+  return { NOT_FOUND, meta[2] }
+elseif entry.customer ~= ARGV[3] then
+  return { NOT_OWNER, meta[2] }
+elseif entry.state == 'c' then
+  return { IN_PROGRESS, meta[2] }
+elseif entry.state == 'x' or entry.deadline <= now then
+  return { EXPIRED, meta[2] }
+end
+
+entry.deadline = math.max(entry.deadline, math.min(now + tonumber(ARGV[4]), entry.cap))
+keep(rid, entry)
+return { OK, meta[2], int(entry.deadline), entry.tier, entry.quantity, entry.seats }
