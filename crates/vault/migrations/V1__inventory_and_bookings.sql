@@ -54,9 +54,10 @@ CREATE TABLE seats (
     UNIQUE (event_id, label)
 );
 
--- The fate of every attempt that reached the vault. I7: posted xor void, forever.
+-- The fate of every attempt that reached the vault. I7: posted xor void, forever. That a posted one's event exists is
+-- ensured by its booking's items, which point at the event's tiers and seats.
 CREATE TABLE reservations (
-    event_id uuid NOT NULL REFERENCES events,
+    event_id uuid NOT NULL,
     rid uuid NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('posted', 'void')),
     -- Why a void one was refused, so that a replay hears the same.

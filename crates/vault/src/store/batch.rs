@@ -64,13 +64,17 @@ impl Names {
 const LOCK_EVENT: &str = "SELECT epoch, sale_state, on_sale_at, ends_at, currency, per_customer_max, \
     payment_ttl_seconds, journal_seq, now() AS now FROM events WHERE event_id = $1 FOR UPDATE";
 const READ_TIERS: &str = "SELECT tier_id, price_minor, capacity, sold FROM tiers WHERE event_id = $1";
+// Each key is looked up by itself: with statistics from before a sale, which is when plans are made, the planner would
+// rather read all rows of the event than probe an index for each of some hundred keys.
 const READ_SEATS: &str = "SELECT s.seat_index, s.price_minor, EXISTS (SELECT FROM booking_items i \
     WHERE i.event_id = s.event_id AND i.seat_index = s.seat_index AND i.released_at IS NULL) AS taken \
-    FROM seats s WHERE s.event_id = $1 AND s.seat_index = ANY ($2)";
-const READ_CUSTOMERS: &str = "SELECT customer_id, sum(quantity)::bigint AS tickets FROM bookings \
-    WHERE event_id = $1 AND customer_id = ANY ($2) AND status IN ('reserved', 'confirmed') GROUP BY customer_id";
-const READ_VOIDS: &str =
-    "SELECT rid, refusal FROM reservations WHERE event_id = $1 AND rid = ANY ($2) AND outcome = 'void'";
+    FROM unnest($2::bigint[]) AS key (seat_index) CROSS JOIN LATERAL (SELECT * FROM seats \
+    WHERE seats.event_id = $1 AND seats.seat_index = key.seat_index OFFSET 0) s";
+const READ_CUSTOMERS: &str = "SELECT key.id AS customer_id, (SELECT coalesce(sum(quantity), 0)::bigint FROM bookings \
+    WHERE event_id = $1 AND customer_id = key.id AND status IN ('reserved', 'confirmed')) AS tickets \
+    FROM unnest($2::uuid[]) AS key (id)";
+const READ_FATES: &str = "SELECT r.rid, r.refusal FROM unnest($2::uuid[]) AS key (rid) CROSS JOIN LATERAL \
+    (SELECT rid, refusal FROM reservations WHERE event_id = $1 AND reservations.rid = key.rid OFFSET 0) r";
 
 const INSERT_CUSTOMERS: &str =
     "INSERT INTO customers (customer_id) SELECT DISTINCT * FROM unnest($1::uuid[]) ON CONFLICT DO NOTHING";
@@ -91,8 +95,8 @@ const RELEASE: &str = "UPDATE bookings SET status = ended.status \
     FROM unnest($2::uuid[], $3::text[]) AS ended (booking_id, status) \
     WHERE bookings.event_id = $1 AND bookings.booking_id = ended.booking_id \
     AND bookings.status IN ('reserved', 'confirmed')";
-const RELEASE_ITEMS: &str = "UPDATE booking_items SET released_at = now() \
-    WHERE event_id = $1 AND booking_id = ANY ($2) AND released_at IS NULL";
+const RELEASE_ITEMS: &str = "UPDATE booking_items SET released_at = now() FROM unnest($2::uuid[]) AS ended (id) \
+    WHERE event_id = $1 AND booking_id = ended.id AND released_at IS NULL";
 const ACCOUNT_TIERS: &str = "UPDATE tiers SET sold = sold + delta FROM unnest($2::uuid[], $3::bigint[]) \
     AS account (id, delta) WHERE event_id = $1 AND tier_id = account.id";
 const APPEND_JOURNAL: &str = "INSERT INTO journal (event_id, seq, kind, change) \
@@ -100,6 +104,14 @@ const APPEND_JOURNAL: &str = "INSERT INTO journal (event_id, seq, kind, change) 
     AS row (kind, change, ordinal)";
 const ADVANCE_JOURNAL: &str = "UPDATE events SET journal_seq = $2 WHERE event_id = $1";
 const WAKE: &str = "SELECT pg_notify($1, $2)";
+
+fn read_bookings() -> String {
+    format!(
+        "SELECT {} FROM unnest($2::uuid[]) AS key (id) CROSS JOIN LATERAL \
+         (SELECT * FROM bookings WHERE event_id = $1 AND booking_id = key.id OFFSET 0) b",
+        rows::BOOKING_COLUMNS
+    )
+}
 
 impl Store {
     /// A connection for one batch.
@@ -121,26 +133,20 @@ impl Batch<'_> {
         let names = Names::of(commands);
         let event = event_id.0;
         let tx = &self.0;
-        let known = format!(
-            "SELECT {} FROM bookings b WHERE b.event_id = $1 AND b.booking_id = ANY ($2)",
-            rows::BOOKING_COLUMNS
-        );
-        let (lock, tiers, customers, voids, bookings, seats) = tokio::try_join!(
+        let (lock, tiers, customers, fates, seats) = tokio::try_join!(
             tx.prepare_cached(LOCK_EVENT),
             tx.prepare_cached(READ_TIERS),
             tx.prepare_cached(READ_CUSTOMERS),
-            tx.prepare_cached(READ_VOIDS),
-            tx.prepare_cached(&known),
+            tx.prepare_cached(READ_FATES),
             tx.prepare_cached(READ_SEATS),
         )?;
         // Sent in this order and run in this order: the lock comes first, and each later statement sees what was
         // committed before the lock was granted.
-        let (event_row, tier_rows, customer_rows, void_rows, booking_rows, seat_rows) = tokio::try_join!(
+        let (event_row, tier_rows, customer_rows, fate_rows, seat_rows) = tokio::try_join!(
             async { tx.query_opt(&lock, &[&event]).await },
             async { tx.query(&tiers, &[&event]).await },
             async { tx.query(&customers, &[&event, &names.customers]).await },
-            async { tx.query(&voids, &[&event, &names.rids]).await },
-            async { tx.query(&bookings, &[&event, &names.rids]).await },
+            async { tx.query(&fates, &[&event, &names.rids]).await },
             async { tx.query(&seats, &[&event, &names.seats]).await },
         )?;
         let Some(row) = event_row else { return Ok(None) };
@@ -151,13 +157,37 @@ impl Batch<'_> {
             event,
             tiers: tier_rows.iter().map(tier_state).collect(),
             seats: seat_rows.iter().map(seat_state).collect::<Result<_, _>>()?,
-            fates: fates(&void_rows, &booking_rows)?,
+            fates: self.fates(event_id, &fate_rows).await?,
             tickets_of: customer_rows
                 .iter()
                 .map(|row| (contract::CustomerId(row.get("customer_id")), row.get("tickets")))
                 .collect(),
         };
         Ok(Some(BatchSnapshot { state, position }))
+    }
+
+    /// What is known of the attempts: refusals as they were kept, bookings by a second look that new attempts never need.
+    async fn fates(&self, event_id: EventId, known: &[Row]) -> Result<HashMap<ReservationId, Fate>, StoreError> {
+        let mut fates = HashMap::with_capacity(known.len());
+        let mut posted: Vec<Uuid> = Vec::new();
+        for row in known {
+            match row.get::<_, Option<Value>>("refusal") {
+                None => posted.push(row.get("rid")),
+                Some(refusal) => {
+                    let refusal: Refusal =
+                        serde_json::from_value(refusal).map_err(|_| StoreError::Unreadable("refusal"))?;
+                    fates.insert(ReservationId(row.get("rid")), Fate::Void(refusal));
+                }
+            }
+        }
+        if !posted.is_empty() {
+            let bookings = self.0.prepare_cached(&read_bookings()).await?;
+            for row in self.0.query(&bookings, &[&event_id.0, &posted]).await? {
+                let booking = rows::booking(&row)?;
+                fates.insert(booking.booking_id, Fate::Posted(booking));
+            }
+        }
+        Ok(fates)
     }
 
     /// Writes what was decided. What goes back goes first: a seat may be released and taken again in one batch.
@@ -375,18 +405,4 @@ fn tier_state(row: &Row) -> (TierId, TierState) {
 fn seat_state(row: &Row) -> Result<(contract::SeatIndex, SeatState), StoreError> {
     let state = SeatState { price_minor: row.get("price_minor"), taken: row.get("taken") };
     Ok((rows::seat_index(row.get("seat_index"))?, state))
-}
-
-fn fates(voids: &[Row], bookings: &[Row]) -> Result<HashMap<ReservationId, Fate>, StoreError> {
-    let mut fates = HashMap::with_capacity(voids.len() + bookings.len());
-    for row in voids {
-        let refusal: Refusal =
-            serde_json::from_value(row.get("refusal")).map_err(|_| StoreError::Unreadable("refusal"))?;
-        fates.insert(ReservationId(row.get("rid")), Fate::Void(refusal));
-    }
-    for row in bookings {
-        let booking = rows::booking(row)?;
-        fates.insert(booking.booking_id, Fate::Posted(booking));
-    }
-    Ok(fates)
 }

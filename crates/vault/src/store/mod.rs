@@ -20,9 +20,11 @@ pub use journal::WAKE_CHANNEL;
 /// Longest wait for a free connection, for a new one, and for one to be made usable again.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 
-/// Bounds that Postgres itself keeps, so that nothing waits forever whatever happens to the vault.
+/// Bounds that Postgres itself keeps, so that nothing waits forever whatever happens to the vault; and no joins but nested
+/// loops: ours go by primary key, and a plan made from statistics of before the sale must not come to read a whole event.
 const SESSION_OPTIONS: &str = "-c statement_timeout=15s -c lock_timeout=10s \
-     -c idle_in_transaction_session_timeout=20s -c synchronous_commit=on -c timezone=UTC";
+     -c idle_in_transaction_session_timeout=20s -c synchronous_commit=on -c timezone=UTC \
+     -c enable_hashjoin=off -c enable_mergejoin=off";
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,95 @@
+//! Processes die at the worst moment.
+
+use std::time::{Duration, Instant};
+
+use stack::Role;
+
+use crate::support::{Crowd, LEASE, booked, eventually, private, tally};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gatekeeper_killed_between_decrement_and_commit_leaks_nothing() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(3).await;
+    let guest = system.guest().await;
+    system.set_fault("gatekeeper-before-commit");
+    let answer = guest.buy(event, tier, 2).await.unwrap();
+    let crashed = Instant::now();
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"), "a POST is never sent to another replica");
+    system.crashed_at("gatekeeper-before-commit").await;
+    let taken = async || system.admin.event(event).await.unwrap().tiers[0].available;
+    assert_eq!(taken().await, Some(1), "taken, until its lease is over");
+    eventually("the stock is back", LEASE + Duration::from_secs(5), async || taken().await == Some(3)).await;
+    assert!(crashed.elapsed() >= LEASE / 2, "not before somebody asked the vault");
+    assert_eq!(system.bookings(event).await, 0);
+    let voids = "SELECT count(*) FROM reservations WHERE event_id = $1 AND outcome = 'void'";
+    assert_eq!(system.count(voids, event).await, 1, "its rid is void for ever");
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_killed_after_commit_answers_the_retry_with_the_same_booking() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(3).await;
+    let guest = system.guest().await;
+    system.set_fault("vault-after-commit");
+    let answer = guest.buy(event, tier, 2).await.unwrap();
+    system.crashed_at("vault-after-commit").await;
+    assert_eq!(answer.status, 201, "the gatekeeper asked again with the same rid: {}", answer.body);
+    let booking = guest.get(&format!("/api/v1/bookings/{}", answer.body["booking_id"].as_str().unwrap())).await.unwrap();
+    assert_eq!(booking.body, answer.body);
+    assert_eq!(system.bookings(event).await, 1);
+    assert_eq!(system.clean_audit(event).await.tiers[0].available, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_201_has_its_row_when_postgres_is_killed_under_load() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(100_000).await;
+    let crowd = Crowd::buying(&system.admin, event, tier, 20);
+    let sold = async |count| system.bookings(event).await >= count;
+    eventually("some are sold", Duration::from_secs(20), async || sold(50).await).await;
+    for round in 1..=2 {
+        let starts = system.stack.child(Role::Postgres).unwrap().starts();
+        system.stack.kill(Role::Postgres).unwrap();
+        let is_back = async || system.stack.child(Role::Postgres).unwrap().starts() > starts;
+        eventually("Postgres is started again", Duration::from_secs(20), is_back).await;
+        let sells = async || {
+            tokio_postgres::connect(&system.ready.postgres, tokio_postgres::NoTls).await.is_ok()
+                && sold(50 + 50 * round).await
+        };
+        eventually("it sells again", Duration::from_secs(30), sells).await;
+    }
+    let answers = crowd.stop().await;
+    let postgres = system.postgres().await;
+    let ids = booked(&answers);
+    let rows = postgres.query("SELECT booking_id FROM bookings WHERE booking_id = ANY ($1)", &[&ids]).await.unwrap();
+    assert_eq!(rows.len(), ids.len(), "{:?}", tally(&answers));
+    let kinds = tally(&answers);
+    assert!(kinds.keys().all(|kind| kind == "201" || kind.starts_with("503")), "{kinds:?}");
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_what_is_down() {
+    let system = private().await;
+    let replica = stack::Client::new(&system.ready.replicas[0]).unwrap();
+    assert_eq!(replica.get("/ready").await.unwrap().status, 200);
+    let vault = system.stack.child(Role::Vault).unwrap();
+    let redis = system.stack.child(Role::Redis).unwrap();
+    let down = |child: std::sync::Arc<stack::children::Managed>| {
+        tokio::task::spawn_blocking(move || child.down(nix::sys::signal::Signal::SIGKILL))
+    };
+    down(vault.clone()).await.unwrap();
+    let ready = replica.get("/ready").await.unwrap();
+    assert_eq!((ready.status.as_u16(), &ready.body["vault"], &ready.body["redis"]), (503, &"down".into(), &"up".into()));
+    vault.up();
+    down(redis.clone()).await.unwrap();
+    eventually("only Redis is down", Duration::from_secs(10), async || {
+        let ready = replica.get("/ready").await.unwrap();
+        ready.status == 503 && ready.body["vault"] == "up" && ready.body["redis"] == "down"
+    })
+    .await;
+    assert_eq!(replica.get("/health").await.unwrap().status, 200, "liveness asks nobody");
+    redis.up();
+    eventually("ready", Duration::from_secs(10), async || replica.get("/ready").await.unwrap().status == 200).await;
+}

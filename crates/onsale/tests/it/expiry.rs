@@ -1,0 +1,132 @@
+//! What runs out comes back, once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stack::Role;
+
+use crate::support::{eventually, hold, private, shared};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swept_hold_is_back_within_a_second_of_its_end() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event_with(4, |event| event.hold_ttl_seconds = 1).await;
+    let guest = system.guest().await;
+    let held = hold(guest.hold_tier(event, tier, 4).await.unwrap());
+    let is_back = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(4);
+    // The hold's second, and one more.
+    eventually("the tickets are shown as available", Duration::from_secs(2), is_back).await;
+    assert!(jiff::Timestamp::now() >= held.expires_at, "not before its end");
+    assert_eq!(guest.book_hold(event, held.hold_id).await.unwrap().code(), "hold_expired");
+    assert_eq!(system.clean_audit(event).await.tiers[0].available, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_ran_out_is_free_for_the_next_even_without_a_sweep() {
+    let system = private().await;
+    let seats = system.seat_event_with(|event| event.hold_ttl_seconds = 2).await;
+    let (tickets, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 2).await;
+    let (first, second) = (system.guest().await, system.guest().await);
+    hold(first.hold_seats(seats, &["A-1-1"]).await.unwrap());
+    let held = hold(first.hold_tier(tickets, tier, 1).await.unwrap());
+    // A sweep only ever sees what is in `due`; moved away from there, the holds are invisible to it.
+    let mut redis = system.redis().await;
+    for event in [seats, tickets] {
+        let far: i64 = jiff::Timestamp::now().as_millisecond() + 3_600_000;
+        let due = format!("{{e:{event}}}:due");
+        if event == seats {
+            let rids: Vec<String> = redis::cmd("ZRANGE").arg(&due).arg(0).arg(-1).query_async(&mut redis).await.unwrap();
+            redis::cmd("ZADD").arg(&due).arg(far).arg(&rids[0]).query_async::<()>(&mut redis).await.unwrap();
+        }
+    }
+    let take_seat = async || second.hold_seats(seats, &["A-1-1"]).await.unwrap().status == 201;
+    assert!(!take_seat().await, "the hold still holds");
+    eventually("the seat can be taken", Duration::from_secs(3), take_seat).await;
+    let take_ticket = async || second.hold_tier(tickets, tier, 1).await.unwrap().status == 201;
+    eventually("the ticket can be taken", Duration::from_secs(3), take_ticket).await;
+    assert!(jiff::Timestamp::now() >= held.expires_at);
+    system.clean_audit(seats).await;
+    system.clean_audit(tickets).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpaid_and_cancelled_bookings_come_back_exactly_once_while_appliers_die() {
+    let system = private().await;
+    let (event, tier) = system.tier_event_with(40, |event| event.payment_ttl_seconds = 2).await;
+    let seats = system.seat_event_with(|event| event.payment_ttl_seconds = 2).await;
+    let guests = system.guests(20).await;
+    for (at, guest) in guests.iter().enumerate() {
+        let bought = guest.buy(event, tier, 2).await.unwrap();
+        assert_eq!(bought.status, 201);
+        let held = hold(guest.hold_seats(seats, &[&format!("A-2-{}", at % 10 + 1)]).await.unwrap_or_else(|_| unreachable!()))
+            .hold_id;
+        guest.book_hold(seats, held).await.unwrap();
+        if at % 2 == 0 {
+            let path = format!("/api/v1/bookings/{}/cancel", bought.body["booking_id"].as_str().unwrap());
+            assert_eq!(guest.post(&path, &Value::Null).await.unwrap().status, 200);
+            assert_eq!(guest.post(&path, &Value::Null).await.unwrap().status, 200, "cancelling twice is cancelling once");
+        }
+        if at == 9 {
+            break;
+        }
+    }
+    for replica in 0..3 {
+        system.stack.kill(Role::Gatekeeper(replica)).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let all_back = async || {
+        let tickets = system.admin.event(event).await.ok().and_then(|event| event.tiers[0].available);
+        let free = system.admin.event(seats).await.ok().and_then(|event| event.seats_available);
+        (tickets, free) == (Some(40), Some(100))
+    };
+    eventually("everything is back", Duration::from_secs(15), all_back).await;
+    let still = AtomicBool::new(true);
+    for _ in 0..20 {
+        still.fetch_and(all_back().await, Ordering::Relaxed);
+    }
+    assert!(still.load(Ordering::Relaxed), "back once, not more");
+    assert_eq!(system.clean_audit(event).await.tiers[0].sold, 0);
+    system.clean_audit(seats).await;
+    let ended = "SELECT count(*) FROM bookings WHERE event_id = $1 AND status IN ('expired', 'cancelled')";
+    assert_eq!(system.count(ended, event).await, 10);
+    assert_eq!(system.count(ended, seats).await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_ended_cannot_be_paid() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event_with(1, |event| event.payment_ttl_seconds = 1).await;
+    let guest = system.guest().await;
+    let booking = guest.buy(event, tier, 1).await.unwrap();
+    let path = format!("/api/v1/bookings/{}", booking.body["booking_id"].as_str().unwrap());
+    let is_expired = async || guest.get(&path).await.unwrap().body["status"] == "expired";
+    eventually("the booking expires", Duration::from_secs(5), is_expired).await;
+    let refused = guest.post(&format!("{path}/confirm"), &json!({"payment_reference": "late"})).await.unwrap();
+    assert_eq!((refused.status.as_u16(), refused.code()), (410, "gone"));
+    let other = system.guest().await;
+    let buys = async || other.buy(event, tier, 1).await.unwrap().status == 201;
+    eventually("another buys the ticket", Duration::from_secs(2), buys).await;
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_can_be_extended_only_so_far() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 1).await;
+    let guest = system.guest().await;
+    let held = hold(guest.hold_tier(event, tier, 1).await.unwrap());
+    let path = format!("/api/v1/events/{event}/holds/{}", held.hold_id);
+    let limit = held.expires_at + jiff::SignedDuration::from_secs(4);
+    let ends = async || {
+        let answer = guest.post(&format!("{path}/extend"), &Value::Null).await.unwrap();
+        if answer.status == 200 {
+            assert!(hold(answer).expires_at <= limit);
+            return false;
+        }
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, "hold_expired"));
+        true
+    };
+    eventually("the hold ends in spite of extensions", Duration::from_secs(8), ends).await;
+    assert!(jiff::Timestamp::now() >= limit);
+}

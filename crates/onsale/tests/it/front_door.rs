@@ -1,0 +1,75 @@
+//! nginx.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::support::{private_with, shared};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_the_vault_cannot_be_reached_from_outside() {
+    let system = shared().await;
+    for path in ["/metrics", "/internal/commits", "/internal/events", "/api/../metrics", "/api/v1/../../metrics", "//metrics"] {
+        let reply = reqwest::get(format!("{}{path}", system.ready.url)).await.unwrap();
+        assert!(matches!(reply.status().as_u16(), 400 | 404), "{path}: {}", reply.status());
+        assert!(!reply.text().await.unwrap().contains("http_request_duration_seconds"), "{path}");
+    }
+    let inside = reqwest::get(format!("{}/metrics", system.ready.replicas[0])).await.unwrap().text().await.unwrap();
+    for name in ["http_request_duration_seconds", "gatekeeper_admissions_total", "gatekeeper_commits_waiting", "process_"] {
+        assert!(inside.contains(name), "{name}");
+    }
+    assert!(!inside.contains("/api/v1/events/0"), "routes are patterns, never paths");
+    let vault = reqwest::get(format!("{}/metrics", system.ready.vault)).await.unwrap().text().await.unwrap();
+    for name in ["vault_commit_batch_size", "vault_committer_queued", "vault_pool_connections"] {
+        assert!(vault.contains(name), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_carry_security_headers_and_a_request_id() {
+    let system = shared().await;
+    for path in ["/api/v1/events", "/api/v1/nothing", "/nothing"] {
+        let reply = reqwest::get(format!("{}{path}", system.ready.url)).await.unwrap();
+        let headers = reply.headers();
+        for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY")] {
+            assert_eq!(headers[name], value, "{path}");
+        }
+        assert!(headers.contains_key("content-security-policy") && headers.contains_key("strict-transport-security"));
+    }
+    let reply = reqwest::get(format!("{}/api/v1/events", system.ready.url)).await.unwrap();
+    assert_eq!(reply.headers()["x-request-id"].len(), 32);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_map_is_kept_by_its_tag_and_large_replies_are_compressed() {
+    let system = shared().await;
+    let event = system.seat_event_with(|event| event.sections = vec![stack::demo::section("A", 100, 100, 1)]).await;
+    let http = reqwest::Client::new();
+    let url = |what: &str| format!("{}/api/v1/events/{event}/{what}", system.ready.url);
+    let map = http.get(url("seatmap")).send().await.unwrap();
+    let tag = map.headers()["etag"].clone();
+    let again = http.get(url("seatmap")).header("if-none-match", tag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    let seats = http.get(url("seats")).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(seats.headers()["content-encoding"], "gzip");
+    assert!(seats.bytes().await.unwrap().len() < 2_000, "ten thousand seats");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_asks_too_often_is_told_to_wait_and_probes_never_are() {
+    let system = private_with(|options| options.limits = true).await;
+    let url = format!("{}/api/v1/events", system.ready.url);
+    let http = reqwest::Client::new();
+    let replies = join_all((0..600).map(|_| http.get(&url).send())).await;
+    let replies: Vec<_> = replies.into_iter().map(Result::unwrap).collect();
+    let limited: Vec<_> = replies.into_iter().filter(|reply| reply.status() == 429).collect();
+    assert!(!limited.is_empty());
+    for reply in limited {
+        assert_eq!(reply.headers()["retry-after"], "1");
+        assert_eq!(reply.headers()["content-type"], "application/problem+json");
+    }
+    let health = join_all((0..400).map(|_| http.get(format!("{}/health", system.ready.url)).send())).await;
+    assert!(health.into_iter().all(|reply| reply.unwrap().status() == 200));
+    let is_let_in = async || http.get(&url).send().await.unwrap().status() == 200;
+    crate::support::eventually("let in again", Duration::from_secs(5), is_let_in).await;
+}

@@ -1,0 +1,16 @@
+//! The whole system, as a user runs it: real Redis, Postgres and nginx, three gatekeepers, everything through the front
+//! door. Needs the services beside this program, built with `--features gatekeeper/faults,vault/faults`.
+
+mod bad_input;
+mod crashes;
+mod distrust;
+mod expiry;
+mod fencing;
+mod front_door;
+mod ownership;
+mod promises;
+mod rebuilding;
+mod running;
+mod seats;
+mod selling;
+mod support;

@@ -1,0 +1,156 @@
+//! `onsale up` and `onsale token`, as a person runs them.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use stack::process::send;
+use stack::{Client, ReadyFile};
+use tempfile::TempDir;
+
+use crate::support::{eventually, read_ready, up};
+
+fn is_alive(pid: u32) -> bool {
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), None).is_ok()
+}
+
+fn all_pids(ready: &ReadyFile) -> Vec<u32> {
+    let pids = &ready.pids;
+    [pids.redis, pids.postgres, pids.vault, pids.nginx].into_iter().chain(pids.gatekeeper.iter().copied()).collect()
+}
+
+struct Up {
+    folder: TempDir,
+    child: std::process::Child,
+}
+
+impl Up {
+    fn start(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let ready = folder.path().join("ready.json");
+        let arguments: Vec<_> = arguments.iter().copied().chain(["--ready-file", ready.to_str().unwrap()]).collect();
+        let child = up(&arguments, folder.path(), &folder.path().join("up.log"), Signal::SIGTERM);
+        Self { child, folder }
+    }
+
+    async fn ready(&self) -> ReadyFile {
+        let path = self.folder.path().join("ready.json");
+        tokio::task::spawn_blocking(move || read_ready(&path, Duration::from_secs(60))).await.unwrap()
+    }
+
+    async fn end(mut self, signal: Signal) -> TempDir {
+        send(self.child.id(), signal);
+        tokio::task::spawn_blocking(move || {
+            self.child.wait().unwrap();
+            self.folder
+        })
+        .await
+        .unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dies_is_started_again_and_the_ready_file_follows() {
+    let up = Up::start(&["--replicas", "2"]);
+    let before = up.ready().await;
+    let client = Client::new(&before.url).unwrap();
+    eventually("the demo events are there", Duration::from_secs(20), async || {
+        client.get("/api/v1/events").await.unwrap().body["total"] == 3
+    })
+    .await;
+    let events = client.get("/api/v1/events").await.unwrap();
+    let totals: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| event["seats_total"].as_i64()).collect();
+    assert_eq!(totals.iter().flatten().sum::<i64>(), 720 + 50_000);
+
+    send(before.pids.gatekeeper[0], Signal::SIGKILL);
+    eventually("another process takes its place", Duration::from_secs(10), async || {
+        let now = up.ready().await;
+        now.pids.gatekeeper[0] != 0 && now.pids.gatekeeper[0] != before.pids.gatekeeper[0]
+    })
+    .await;
+    let replica = Client::new(&before.replicas[0]).unwrap();
+    let is_ready = async || replica.get("/ready").await.is_ok_and(|ready| ready.status == 200);
+    eventually("it is ready at the same address", Duration::from_secs(10), is_ready).await;
+    let now = up.ready().await;
+    let folder = up.end(Signal::SIGINT).await;
+    assert!(all_pids(&now).into_iter().all(|pid| !is_alive(pid)), "everything is stopped");
+    assert!(!folder.path().join("ready.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_killed_parent() {
+    let up = Up::start(&["--no-demo", "--replicas", "1"]);
+    let ready = up.ready().await;
+    assert!(all_pids(&ready).into_iter().all(is_alive));
+    let folder = up.end(Signal::SIGKILL).await;
+    let is_over = async || all_pids(&ready).into_iter().all(|pid| !is_alive(pid));
+    eventually("every child is gone", Duration::from_secs(15), is_over).await;
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_restart_what_dies_stays_dead() {
+    let up = Up::start(&["--no-demo", "--replicas", "2", "--no-restart"]);
+    let ready = up.ready().await;
+    send(ready.pids.gatekeeper[1], Signal::SIGKILL);
+    eventually("the ready file says so", Duration::from_secs(5), async || up.ready().await.pids.gatekeeper[1] == 0).await;
+    let client = Client::new(&ready.url).unwrap();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(1) {
+        assert_eq!(client.get("/api/v1/events").await.unwrap().status, 200, "the other replica serves");
+        assert_eq!(up.ready().await.pids.gatekeeper[1], 0);
+    }
+    up.end(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_data_is_there_again_next_time() {
+    let data = TempDir::new().unwrap();
+    std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let arguments = ["--no-demo", "--replicas", "1", "--data", data.path().to_str().unwrap()];
+    let up = Up::start(&arguments);
+    let ready = up.ready().await;
+    let admin = Client::new(&ready.url).unwrap().with_token(&ready.admin_token);
+    let mut new = stack::demo::event("Kept", "Here").unwrap();
+    new.tiers = vec![stack::demo::tier("Floor", 7)];
+    let event = admin.create_event(&new).await.unwrap();
+    let guest = admin.guest().await.unwrap();
+    let booking = guest.buy(event.event_id, event.tiers[0].tier_id, 2).await.unwrap();
+    assert_eq!(booking.status, 201);
+    up.end(Signal::SIGTERM).await;
+
+    let up = Up::start(&arguments);
+    let ready = up.ready().await;
+    let path = format!("/api/v1/bookings/{}", booking.body["booking_id"].as_str().unwrap());
+    let again = guest.at(&ready.url).get(&path).await.unwrap();
+    assert_eq!(again.body, booking.body, "the token and the booking are still good");
+    let admin = admin.at(&ready.url);
+    let is_loaded = async || admin.event(event.event_id).await.unwrap().tiers[0].available == Some(5);
+    eventually("five are left", Duration::from_secs(5), is_loaded).await;
+    up.end(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_refuses_a_postgres_that_could_forget() {
+    let options = stack::Options { postgres_settings: vec!["fsync=off".into()], ..stack::Options::default() };
+    let started = tokio::task::spawn_blocking(move || stack::Stack::start(&options, std::sync::Arc::new(|_| ()))).await;
+    let error = started.unwrap().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.contains("fsync=off"), "{error}");
+}
+
+#[test]
+fn a_minted_token_is_signed_with_the_given_key() {
+    let key = "k".repeat(32);
+    let token = |arguments: &[&str], key: &str| {
+        let program = Command::new(env!("CARGO_BIN_EXE_onsale")).arg("token").args(arguments).env("ONSALE_TOKEN_KEY", key).output();
+        program.unwrap()
+    };
+    let minted = token(&["--admin"], &key);
+    let text = String::from_utf8(minted.stdout).unwrap();
+    let checked = key.parse::<chassis::token::TokenKey>().unwrap().verify(text.trim()).unwrap();
+    assert_eq!(checked.role, chassis::token::Role::Admin);
+    let refused = token(&["--admin"], "short");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("at least 32 characters"));
+}

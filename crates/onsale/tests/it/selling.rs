@@ -1,0 +1,107 @@
+//! Many buyers, few tickets.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{shared, tally};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_buyers_get_exactly_one_hundred_tickets() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(100).await;
+    let guests = system.guests(500).await;
+    let answers = join_all(guests.iter().map(|guest| guest.buy(event, tier, 1))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(tally(&answers), [("201".into(), 100), ("409 sold_out".into(), 400)].into());
+    assert_eq!(system.bookings(event).await, 100);
+    let audit = system.clean_audit(event).await;
+    assert_eq!((audit.tiers[0].sold, audit.tiers[0].available), (100, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mixed_quantities_sell_every_ticket_and_none_twice() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(100).await;
+    let guests = system.guests(500).await;
+    let wanted = (1..=4).cycle();
+    let answers = join_all(guests.iter().zip(wanted).map(|(guest, quantity)| guest.buy(event, tier, quantity))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    let sold: i64 = answers.iter().filter_map(|answer| answer.body["quantity"].as_i64()).sum();
+    assert_eq!(sold, 100, "{:?}", tally(&answers));
+    assert_eq!(tally(&answers).len(), 2, "only 201 and 409 sold_out: {:?}", tally(&answers));
+    let rows = system.count("SELECT sum(quantity)::bigint FROM bookings WHERE event_id = $1", event).await;
+    assert_eq!(rows, 100);
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_made_and_sold_out_does_not_stop_another_from_selling() {
+    let system = shared().await;
+    let (steady, steady_tier) = system.tier_event(1_000).await;
+    let buyers = system.guests(60).await;
+    let rush = async {
+        let (rush, tier) = system.tier_event(50).await;
+        let guests = system.guests(300).await;
+        join_all(guests.iter().map(|guest| guest.buy(rush, tier, 1))).await;
+        system.clean_audit(rush).await;
+    };
+    let steady_sale = async {
+        let mut slowest = Duration::ZERO;
+        for buyer in &buyers {
+            let asked = Instant::now();
+            assert_eq!(buyer.buy(steady, steady_tier, 1).await.unwrap().status, 201);
+            slowest = slowest.max(asked.elapsed());
+        }
+        slowest
+    };
+    let ((), slowest) = tokio::join!(rush, steady_sale);
+    // The lanes are separate: nobody here waits for the other event's queue. A bound, not a measurement.
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    system.clean_audit(steady).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_more_than_the_limit() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event_with(100, |event| event.per_customer_max = 3).await;
+    let guest = system.guest().await;
+    let answers = join_all((0..10).map(|_| guest.buy(event, tier, 1))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(tally(&answers), [("201".into(), 3), ("422 limit_exceeded".into(), 7)].into());
+    // What is held counts as well as what is booked.
+    let other = system.guest().await;
+    assert_eq!(other.hold_tier(event, tier, 2).await.unwrap().status, 201);
+    assert_eq!(other.buy(event, tier, 2).await.unwrap().code(), "limit_exceeded");
+    assert_eq!(other.buy(event, tier, 1).await.unwrap().status, 201);
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_opens_on_time_pauses_and_grows() {
+    let system = shared().await;
+    let hour = jiff::SignedDuration::from_hours(1);
+    let (early, early_tier) = system.tier_event_with(5, |event| event.on_sale_at = jiff::Timestamp::now() + hour).await;
+    let guest = system.guest().await;
+    assert_eq!(guest.buy(early, early_tier, 1).await.unwrap().code(), "not_bookable");
+
+    let (event, tier) = system.tier_event(1).await;
+    let hold = crate::support::hold(guest.hold_tier(event, tier, 1).await.unwrap());
+    let change = |body: serde_json::Value| async move {
+        let path = format!("/api/v1/events/{event}");
+        system.admin.call(reqwest::Method::PATCH, &path, &body).await.unwrap()
+    };
+    let other = system.guest().await;
+    assert_eq!(other.buy(event, tier, 1).await.unwrap().code(), "sold_out");
+    assert_eq!(change(json!({"sale_state": "paused"})).await.status, 200);
+    let is_paused = async || guest.book_hold(event, hold.hold_id).await.unwrap().code() == "not_bookable";
+    crate::support::eventually("the pause reaches the gate", Duration::from_secs(2), is_paused).await;
+    assert_eq!(change(json!({"sale_state": "open", "tiers": [{"tier_id": tier, "capacity": 2}]})).await.status, 200);
+    let is_bought = async || other.buy(event, tier, 1).await.unwrap().status == 201;
+    crate::support::eventually("the new ticket is sold", Duration::from_secs(2), is_bought).await;
+    assert_eq!(guest.book_hold(event, hold.hold_id).await.unwrap().status, 201, "the hold outlived the pause");
+    let refused = change(json!({"tiers": [{"tier_id": tier, "capacity": 1}]})).await;
+    assert_eq!(refused.code(), "limit_exceeded", "two are sold");
+    assert_eq!(system.clean_audit(event).await.tiers[0].sold, 2);
+}

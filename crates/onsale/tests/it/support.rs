@@ -1,0 +1,289 @@
+//! Stacks, events and crowds for the tests.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use contract::api::{AuditView, EventView, HoldView, NewEvent};
+use contract::{EventId, TierId};
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use stack::client::Answer;
+use stack::process::Spec;
+use stack::tools::Tools;
+use stack::{Client, Options, ReadyFile, Stack, demo};
+use tempfile::TempDir;
+
+/// The lease of test stacks: long enough for a slow machine, short enough to wait for.
+pub const LEASE: Duration = Duration::from_secs(2);
+
+/// A stack's addresses, an administrator, and a folder to put faults into.
+pub struct System {
+    pub ready: ReadyFile,
+    pub admin: Client,
+    pub faults: PathBuf,
+}
+
+impl System {
+    fn new(ready: ReadyFile, faults: PathBuf) -> Self {
+        let admin = Client::new(&ready.url).unwrap().with_token(&ready.admin_token);
+        Self { ready, admin, faults }
+    }
+
+    /// Sets a fault: a crash point fires once, a switch stays until cleared.
+    pub fn set_fault(&self, name: &str) {
+        std::fs::write(self.faults.join(name), "").unwrap();
+    }
+
+    pub fn clear_fault(&self, name: &str) {
+        let _ = std::fs::remove_file(self.faults.join(name));
+    }
+
+    /// Waits until a crash point has fired.
+    pub async fn crashed_at(&self, name: &str) {
+        eventually(name, Duration::from_secs(10), async || !self.faults.join(name).exists()).await;
+    }
+
+    pub async fn guest(&self) -> Client {
+        self.admin.guest().await.unwrap()
+    }
+
+    /// Guests, each at one of the replicas or at the front door.
+    pub async fn guests(&self, count: usize) -> Vec<Client> {
+        join_all((0..count).map(|_| self.guest())).await
+    }
+
+    /// The guests' connections spread over the gatekeepers themselves, past nginx.
+    pub fn spread(&self, guests: &[Client]) -> Vec<Client> {
+        guests.iter().zip(self.ready.replicas.iter().cycle()).map(|(guest, replica)| guest.at(replica)).collect()
+    }
+
+    pub async fn create(&self, new: &NewEvent) -> EventView {
+        self.admin.create_event(new).await.unwrap()
+    }
+
+    /// An event with one tier.
+    pub async fn tier_event(&self, capacity: i64) -> (EventId, TierId) {
+        self.tier_event_with(capacity, |_| ()).await
+    }
+
+    pub async fn tier_event_with(&self, capacity: i64, change: impl Fn(&mut NewEvent)) -> (EventId, TierId) {
+        let mut new = demo::event("Test", "Here").unwrap();
+        new.tiers = vec![demo::tier("Floor", capacity)];
+        change(&mut new);
+        let event = self.create(&new).await;
+        (event.event_id, event.tiers[0].tier_id)
+    }
+
+    /// An event with one section `A` of ten rows of ten.
+    pub async fn seat_event(&self) -> EventId {
+        self.seat_event_with(|_| ()).await
+    }
+
+    pub async fn seat_event_with(&self, change: impl Fn(&mut NewEvent)) -> EventId {
+        let mut new = demo::event("Test", "Here").unwrap();
+        new.sections = vec![demo::section("A", 10, 10, 4_000)];
+        change(&mut new);
+        self.create(&new).await.event_id
+    }
+
+    /// The audit once everything has settled; fails with the last one if it does not.
+    pub async fn clean_audit(&self, event: EventId) -> AuditView {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let audit = self.admin.audit(event).await;
+            if let Ok(audit) = &audit
+                && audit.ok
+                && audit.tiers.iter().all(|tier| tier.committing == 0)
+                && audit.seats.committing == 0
+            {
+                return serde_json::from_value(serde_json::to_value(audit).unwrap()).unwrap();
+            }
+            assert!(Instant::now() < deadline, "the audit stays unclean: {audit:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn postgres(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.ready.postgres, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// One number from Postgres.
+    pub async fn count(&self, query: &str, event: EventId) -> i64 {
+        self.postgres().await.query_one(query, &[&event.0]).await.unwrap().get(0)
+    }
+
+    pub async fn bookings(&self, event: EventId) -> i64 {
+        self.count("SELECT count(*) FROM bookings WHERE event_id = $1", event).await
+    }
+
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        redis::Client::open(self.ready.redis.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// A call to the vault as a gatekeeper makes it.
+    pub async fn vault(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let client = Client::new(&self.ready.vault).unwrap().with_token(&self.ready.service_credential);
+        client.post(path, body).await.unwrap()
+    }
+
+    /// Something from a gatekeeper's metrics, summed over the replicas.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for replica in &self.ready.replicas {
+            let text = reqwest::get(format!("{replica}/metrics")).await.unwrap().text().await.unwrap();
+            let lines = text.lines().filter(|line| line.starts_with(name));
+            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
+        }
+        sum
+    }
+}
+
+/// The stack that tests share when they leave it as they found it: `onsale up` itself, ended with this process.
+pub async fn shared() -> &'static System {
+    static SHARED: OnceLock<System> = OnceLock::new();
+    tokio::task::spawn_blocking(|| SHARED.get_or_init(start_shared)).await.unwrap()
+}
+
+fn start_shared() -> System {
+    // Never removed by us, since a static is never dropped; it is empty but for a log, and `up` removes its own folders.
+    let folder = std::env::temp_dir().join(format!("onsale-test-{}", std::process::id()));
+    let faults = folder.join("faults");
+    std::fs::create_dir_all(&faults).unwrap();
+    let ready_file = folder.join("ready.json");
+    up(&["--no-demo", "--ready-file", ready_file.to_str().unwrap()], &faults, &folder.join("up.log"), Signal::SIGTERM);
+    let ready = read_ready(&ready_file, Duration::from_secs(60));
+    System::new(ready, faults)
+}
+
+/// Starts `onsale up`; it is sent `death_signal` when this process ends.
+pub fn up(arguments: &[&str], faults: &Path, log: &Path, death_signal: Signal) -> std::process::Child {
+    let spec = Spec {
+        program: env!("CARGO_BIN_EXE_onsale").into(),
+        arguments: std::iter::once("up").chain(arguments.iter().copied()).map(str::to_owned).collect(),
+        environment: environment(faults),
+        is_unprivileged: false,
+        death_signal,
+        log: log.to_owned(),
+    };
+    spec.start(&Tools::find().unwrap()).unwrap()
+}
+
+fn environment(faults: &Path) -> Vec<(String, String)> {
+    let lease = LEASE.as_millis().to_string();
+    [("ONSALE_FAULTS_DIR", faults.to_str().unwrap()), ("ONSALE_COMMIT_LEASE_MS", &lease)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+pub fn read_ready(path: &Path, wait: Duration) -> ReadyFile {
+    let deadline = Instant::now() + wait;
+    loop {
+        if let Ok(text) = std::fs::read(path) {
+            return serde_json::from_slice(&text).unwrap();
+        }
+        assert!(Instant::now() < deadline, "no ready file");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A stack of a test's own, to be broken.
+pub struct Private {
+    pub system: System,
+    pub stack: Arc<Stack>,
+    _faults: TempDir,
+}
+
+impl std::ops::Deref for Private {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
+pub async fn private() -> Private {
+    private_with(|_| ()).await
+}
+
+pub async fn private_with(change: impl Fn(&mut Options) + Send + 'static) -> Private {
+    let folder = TempDir::new().unwrap();
+    let faults = folder.path().to_owned();
+    let stack = tokio::task::spawn_blocking(move || {
+        let environment = environment(&faults);
+        let mut options =
+            Options { gatekeeper_env: environment.clone(), vault_env: environment, ..Options::default() };
+        change(&mut options);
+        Stack::start(&options, Arc::new(|_| ())).unwrap()
+    });
+    let stack = stack.await.unwrap();
+    Private { system: System::new(stack.ready(), folder.path().to_owned()), stack: Arc::new(stack), _faults: folder }
+}
+
+/// How many answers of each kind: `201`, or `409 sold_out`.
+pub fn tally(answers: &[Answer]) -> HashMap<String, usize> {
+    let mut tally = HashMap::new();
+    for answer in answers {
+        let kind = format!("{} {}", answer.status.as_u16(), answer.code());
+        *tally.entry(kind.trim().to_owned()).or_default() += 1;
+    }
+    tally
+}
+
+/// Polls until it holds.
+pub async fn eventually(what: &str, within: Duration, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + within;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub fn hold(answer: Answer) -> HoldView {
+    answer.into().unwrap()
+}
+
+/// Buys one ticket after another until told to stop; keeps every answer.
+pub struct Crowd {
+    stop: Arc<std::sync::atomic::AtomicBool>,
+    buyers: Vec<tokio::task::JoinHandle<Vec<Answer>>>,
+}
+
+impl Crowd {
+    /// `size` buyers at once, each buyer a new guest for every ticket.
+    pub fn buying(admin: &Client, event: EventId, tier: TierId, size: usize) -> Self {
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let buyers = (0..size).map(|_| {
+            let (admin, stop) = (admin.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut answers = Vec::new();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let Ok(guest) = admin.guest().await else { continue };
+                    if let Ok(answer) = guest.buy(event, tier, 1).await {
+                        let refused = !answer.status.is_success();
+                        answers.push(answer);
+                        if refused {
+                            tokio::time::sleep(Duration::from_millis(20)).await;
+                        }
+                    }
+                }
+                answers
+            })
+        });
+        Self { buyers: buyers.collect(), stop }
+    }
+
+    pub async fn stop(self) -> Vec<Answer> {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        join_all(self.buyers).await.into_iter().flat_map(Result::unwrap).collect()
+    }
+}
+
+/// The ids of all bookings among the answers.
+pub fn booked(answers: &[Answer]) -> Vec<uuid::Uuid> {
+    let created = answers.iter().filter(|answer| answer.status == 201);
+    created.map(|answer| answer.body["booking_id"].as_str().unwrap().parse().unwrap()).collect()
+}
