@@ -1,5 +1,5 @@
--- Applies the vault's verdicts. Posted: the inventory stays taken, now without a deadline. Void: it goes back, guarded by
--- the ledger entry, which expires with it, so that it goes back once. Verdicts of another epoch touch nothing.
+-- Applies the vault's verdicts. Posted: the inventory stays taken, now without a deadline. Void: it goes back, guarded
+-- by the ledger entry, which expires with it, so that it goes back once. Verdicts of another epoch touch nothing.
 --
 -- ARGV  1 run_id   2 epoch   3… pairs: rid, verdict p(osted) or v(oid)
 -- Reply {OK, epoch, entries settled} | {STALE, epoch} | {NOT_LOADED}

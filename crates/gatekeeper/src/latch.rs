@@ -67,7 +67,10 @@ mod tests {
         let (latch, event, tier, asked) = (Latch::new(TIME), EventId::fresh(), TierId::fresh(), Instant::now());
         latch.close(event, tier, 0, asked);
         assert_eq!(latch.refuses(event, tier, 1, asked), Some(0));
-        assert_eq!(latch.refuses(event, tier, 1, asked + TIME - Duration::from_nanos(1)), Some(0));
+        assert_eq!(
+            latch.refuses(event, tier, 1, (asked + TIME).checked_sub(Duration::from_nanos(1)).unwrap()),
+            Some(0)
+        );
         assert_eq!(latch.refuses(event, tier, 1, asked + TIME), None);
     }
 

@@ -12,6 +12,7 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, parsed once")]
 enum Command {
     /// Start everything on this machine: Redis, Postgres, the vault, gatekeepers and nginx.
     Up(up::Arguments),
@@ -19,6 +20,9 @@ enum Command {
     Token(token::Arguments),
     /// Measure this machine's limits and how near to them Onsale comes.
     Bench(bench::Arguments),
+    /// The bare server that `bench` sets the gatekeepers against.
+    #[command(hide = true)]
+    Baseline(bench::baseline::Arguments),
 }
 
 #[tokio::main]
@@ -27,5 +31,6 @@ async fn main() -> anyhow::Result<()> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Baseline(arguments) => bench::baseline::run(arguments).await,
     }
 }

@@ -74,7 +74,6 @@ impl Client {
     }
 
     /// A request with the token, to be filled and sent with [`send`].
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {

@@ -23,7 +23,7 @@ use crate::tools::Tools;
 use crate::{nginx, ports, redis, services};
 
 /// How long anything may take to become ready.
-const READY_WAIT: Duration = Duration::from_secs(60);
+const READY_WAIT: Duration = Duration::from_mins(1);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(20);
 /// How long a child may take to stop in an orderly way.
@@ -264,15 +264,12 @@ fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyh
 
 /// The data folder, and the guard that removes it if it is a temporary one.
 fn data_folder(options: &Options) -> anyhow::Result<(PathBuf, Vec<TempDir>)> {
-    match &options.data {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-            Ok((folder.canonicalize()?, Vec::new()))
-        }
-        None => {
-            let folder = short_folder()?;
-            Ok((folder.path().to_owned(), vec![folder]))
-        }
+    if let Some(folder) = &options.data {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        Ok((folder.canonicalize()?, Vec::new()))
+    } else {
+        let folder = short_folder()?;
+        Ok((folder.path().to_owned(), vec![folder]))
     }
 }
 

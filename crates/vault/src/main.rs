@@ -1,6 +1,8 @@
 //! The vault's process.
 
-use clap::Parser;
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use vault::config::Config;
 use vault::startup::Application;
 
@@ -8,8 +10,21 @@ use vault::startup::Application;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let config = Config::parse();
-    chassis::log::start(config.log_format, &config.log_filter).map_err(anyhow::Error::from_boxed)?;
+    if let Err(error) = chassis::log::start(config.log_format, &config.log_filter) {
+        eprintln!("the log filter cannot be read: {error}");
+        return ExitCode::FAILURE;
+    }
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     Application::build(config).await?.run().await
 }

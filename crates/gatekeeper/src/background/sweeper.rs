@@ -65,7 +65,8 @@ async fn sweep_event(gate: &Gate, positions: &Positions, event: EventId) -> (Eve
         Ok(swept) => swept,
         Err(error) => {
             if let ScriptError::NotLoaded { .. } = &error {
-                gate.failed(event, error);
+                // What matters here is that it is being brought back.
+                let _ = gate.failed(event, error);
             }
             return (event, QUIET_MAX);
         }

@@ -21,7 +21,7 @@ pub async fn create(gate: &Gate, new: &NewEvent) -> Result<EventView, ServiceErr
 /// Pauses or resumes a sale, or changes capacities.
 pub async fn change(gate: &Gate, id: EventId, change: &EventChange) -> Result<EventView, ServiceError> {
     let record = gate.vault.change_event(id, change).await?.ok_or(ServiceError::NotFound("event"))?;
-    Ok(show(gate, &*gate.catalog.remember(record)).await)
+    Ok(show(gate, &gate.catalog.remember(record)).await)
 }
 
 /// One event with what is left of it.
@@ -32,7 +32,7 @@ pub async fn read(gate: &Gate, id: EventId) -> Result<EventView, ServiceError> {
 /// A page of events with what is left of them.
 pub async fn list(gate: &Gate, page: u32, limit: u32) -> Result<Page<EventView>, ServiceError> {
     let records = gate.vault.events(page, limit).await?;
-    let items = records.items.into_iter().map(async |record| show(gate, &*gate.catalog.remember(record)).await);
+    let items = records.items.into_iter().map(async |record| show(gate, &gate.catalog.remember(record)).await);
     let items = join_all(items).await;
     Ok(Page { items, page: records.page, limit: records.limit, total: records.total })
 }

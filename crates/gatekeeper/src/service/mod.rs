@@ -57,6 +57,7 @@ impl Gate {
 
     /// Takes a script's failure over. Missing inventory is brought back in the background, and until then what this
     /// replica remembered of it does not count.
+    #[must_use]
     pub fn failed(&self, event: EventId, error: ScriptError) -> ServiceError {
         if let ScriptError::NotLoaded { .. } = error {
             self.latch.open(event);

@@ -55,8 +55,21 @@ async fn bad_bodies_get_the_right_problem_and_leave_no_trace() {
     }
 
     let labels = [
-        "", "A", "A-1", "A-0-1", "A-01-1", "A-1-1-1", "{e}-1-1", "A-1-1\0", "A-1-1\r\nX: y", "А-1-1", "A-1-１", "A-1--1",
-        "A-1-99999999999999999999", "*", "A-1-1' OR 1=1--",
+        "",
+        "A",
+        "A-1",
+        "A-0-1",
+        "A-01-1",
+        "A-1-1-1",
+        "{e}-1-1",
+        "A-1-1\0",
+        "A-1-1\r\nX: y",
+        "А-1-1",
+        "A-1-１",
+        "A-1--1",
+        "A-1-99999999999999999999",
+        "*",
+        "A-1-1' OR 1=1--",
     ];
     for label in labels {
         let answer = guest.hold_seats(seats, &[label]).await.unwrap();
@@ -68,7 +81,11 @@ async fn bad_bodies_get_the_right_problem_and_leave_no_trace() {
         (json!({"seats": []}), 400, "malformed"),
         (json!({"seats": ["A-1-1", "A-1-1"]}), 400, "malformed"),
         (json!({"seats": ["A-1-1"], "tier_id": tier, "quantity": 1}), 400, "malformed"),
-        (json!({"seats": (1..=11).map(|seat| format!("A-{}-{}", seat / 10 + 1, seat % 10 + 1)).collect::<Vec<_>>()}), 422, "limit_exceeded"),
+        (
+            json!({"seats": (1..=11).map(|seat| format!("A-{}-{}", seat / 10 + 1, seat % 10 + 1)).collect::<Vec<_>>()}),
+            422,
+            "limit_exceeded",
+        ),
         (json!({"seats": "A-1-1"}), 400, "malformed"),
         (json!({"tier_id": tier, "quantity": 1}), 404, "not_found"),
     ];
@@ -90,18 +107,35 @@ async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
         send(guest.request(Method::POST, "/api/v1/bookings").header(CONTENT_TYPE, kind).body(body))
     };
 
-    expect("no body", &send(guest.request(Method::POST, "/api/v1/bookings")).await.unwrap(), 415, "unsupported_media_type");
+    expect(
+        "no body",
+        &send(guest.request(Method::POST, "/api/v1/bookings")).await.unwrap(),
+        415,
+        "unsupported_media_type",
+    );
     expect("empty body", &raw("application/json", String::new()).await.unwrap(), 400, "malformed");
     expect("not JSON", &raw("application/json", "{".into()).await.unwrap(), 400, "malformed");
     expect("other type", &raw("text/plain", good.to_string()).await.unwrap(), 415, "unsupported_media_type");
-    expect("a form", &raw("application/x-www-form-urlencoded", "a=b".into()).await.unwrap(), 415, "unsupported_media_type");
+    expect(
+        "a form",
+        &raw("application/x-www-form-urlencoded", "a=b".into()).await.unwrap(),
+        415,
+        "unsupported_media_type",
+    );
     expect("1 MB", &raw("application/json", " ".repeat(1 << 20)).await.unwrap(), 413, "payload_too_large");
     // Past nginx the gatekeeper has the same bound.
     let inside = guest.at(&system.ready.replicas[0]);
     let large = inside.request(Method::POST, "/api/v1/bookings").header(CONTENT_TYPE, "application/json");
     expect("1 MB inside", &send(large.body(" ".repeat(1 << 20))).await.unwrap(), 413, "payload_too_large");
 
-    let tokens = ["", "x", "a.b.c", &"x".repeat(5_000), &system.ready.service_credential, &expired_like(&system.ready.admin_token)];
+    let tokens = [
+        "",
+        "x",
+        "a.b.c",
+        &"x".repeat(5_000),
+        &system.ready.service_credential,
+        &expired_like(&system.ready.admin_token),
+    ];
     for token in tokens {
         let answer = system.admin.with_token(token).post("/api/v1/bookings", &good).await.unwrap();
         expect(&format!("token {token:.40}"), &answer, 401, "unauthorized");

@@ -14,7 +14,11 @@ async fn a_gatekeeper_killed_between_decrement_and_commit_leaks_nothing() {
     system.set_fault("gatekeeper-before-commit");
     let answer = guest.buy(event, tier, 2).await.unwrap();
     let crashed = Instant::now();
-    assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"), "a POST is never sent to another replica");
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "unavailable"),
+        "a POST is never sent to another replica"
+    );
     system.crashed_at("gatekeeper-before-commit").await;
     let taken = async || system.admin.event(event).await.unwrap().tiers[0].available;
     assert_eq!(taken().await, Some(1), "taken, until its lease is over");
@@ -35,7 +39,8 @@ async fn a_vault_killed_after_commit_answers_the_retry_with_the_same_booking() {
     let answer = guest.buy(event, tier, 2).await.unwrap();
     system.crashed_at("vault-after-commit").await;
     assert_eq!(answer.status, 201, "the gatekeeper asked again with the same rid: {}", answer.body);
-    let booking = guest.get(&format!("/api/v1/bookings/{}", answer.body["booking_id"].as_str().unwrap())).await.unwrap();
+    let booking =
+        guest.get(&format!("/api/v1/bookings/{}", answer.body["booking_id"].as_str().unwrap())).await.unwrap();
     assert_eq!(booking.body, answer.body);
     assert_eq!(system.bookings(event).await, 1);
     assert_eq!(system.clean_audit(event).await.tiers[0].available, 1);
@@ -81,7 +86,10 @@ async fn readiness_says_what_is_down() {
     };
     down(vault.clone()).await.unwrap();
     let ready = replica.get("/ready").await.unwrap();
-    assert_eq!((ready.status.as_u16(), &ready.body["vault"], &ready.body["redis"]), (503, &"down".into(), &"up".into()));
+    assert_eq!(
+        (ready.status.as_u16(), &ready.body["vault"], &ready.body["redis"]),
+        (503, &"down".into(), &"up".into())
+    );
     vault.up();
     down(redis.clone()).await.unwrap();
     eventually("only Redis is down", Duration::from_secs(10), async || {

@@ -12,11 +12,15 @@ async fn nothing_is_oversold_when_redis_admits_everyone() {
     let (event, tier) = system.tier_event_with(40, |event| event.per_customer_max = 2).await;
     let guests = system.guests(100).await;
     system.set_fault("admit-everything");
-    let answers = join_all(guests.iter().flat_map(|guest| [guest.buy(event, tier, 1), guest.buy(event, tier, 2)])).await;
+    let answers =
+        join_all(guests.iter().flat_map(|guest| [guest.buy(event, tier, 1), guest.buy(event, tier, 2)])).await;
     system.clear_fault("admit-everything");
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     let kinds = tally(&answers);
-    assert!(kinds.keys().all(|kind| ["201", "409 sold_out", "422 limit_exceeded"].contains(&kind.as_str())), "{kinds:?}");
+    assert!(
+        kinds.keys().all(|kind| ["201", "409 sold_out", "422 limit_exceeded"].contains(&kind.as_str())),
+        "{kinds:?}"
+    );
 
     // I1: the vault sold what there is, and not one more.
     let sold: i64 = answers.iter().filter_map(|answer| answer.body["quantity"].as_i64()).sum();

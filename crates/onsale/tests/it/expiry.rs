@@ -36,7 +36,8 @@ async fn a_hold_that_ran_out_is_free_for_the_next_even_without_a_sweep() {
         let far: i64 = jiff::Timestamp::now().as_millisecond() + 3_600_000;
         let due = format!("{{e:{event}}}:due");
         if event == seats {
-            let rids: Vec<String> = redis::cmd("ZRANGE").arg(&due).arg(0).arg(-1).query_async(&mut redis).await.unwrap();
+            let rids: Vec<String> =
+                redis::cmd("ZRANGE").arg(&due).arg(0).arg(-1).query_async(&mut redis).await.unwrap();
             redis::cmd("ZADD").arg(&due).arg(far).arg(&rids[0]).query_async::<()>(&mut redis).await.unwrap();
         }
     }
@@ -59,13 +60,18 @@ async fn unpaid_and_cancelled_bookings_come_back_exactly_once_while_appliers_die
     for (at, guest) in guests.iter().enumerate() {
         let bought = guest.buy(event, tier, 2).await.unwrap();
         assert_eq!(bought.status, 201);
-        let held = hold(guest.hold_seats(seats, &[&format!("A-2-{}", at % 10 + 1)]).await.unwrap_or_else(|_| unreachable!()))
-            .hold_id;
+        let held =
+            hold(guest.hold_seats(seats, &[&format!("A-2-{}", at % 10 + 1)]).await.unwrap_or_else(|_| unreachable!()))
+                .hold_id;
         guest.book_hold(seats, held).await.unwrap();
         if at % 2 == 0 {
             let path = format!("/api/v1/bookings/{}/cancel", bought.body["booking_id"].as_str().unwrap());
             assert_eq!(guest.post(&path, &Value::Null).await.unwrap().status, 200);
-            assert_eq!(guest.post(&path, &Value::Null).await.unwrap().status, 200, "cancelling twice is cancelling once");
+            assert_eq!(
+                guest.post(&path, &Value::Null).await.unwrap().status,
+                200,
+                "cancelling twice is cancelling once"
+            );
         }
         if at == 9 {
             break;

@@ -9,13 +9,17 @@ use crate::support::{private_with, shared};
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_the_vault_cannot_be_reached_from_outside() {
     let system = shared().await;
-    for path in ["/metrics", "/internal/commits", "/internal/events", "/api/../metrics", "/api/v1/../../metrics", "//metrics"] {
+    for path in
+        ["/metrics", "/internal/commits", "/internal/events", "/api/../metrics", "/api/v1/../../metrics", "//metrics"]
+    {
         let reply = reqwest::get(format!("{}{path}", system.ready.url)).await.unwrap();
         assert!(matches!(reply.status().as_u16(), 400 | 404), "{path}: {}", reply.status());
         assert!(!reply.text().await.unwrap().contains("http_request_duration_seconds"), "{path}");
     }
     let inside = reqwest::get(format!("{}/metrics", system.ready.replicas[0])).await.unwrap().text().await.unwrap();
-    for name in ["http_request_duration_seconds", "gatekeeper_admissions_total", "gatekeeper_commits_waiting", "process_"] {
+    for name in
+        ["http_request_duration_seconds", "gatekeeper_admissions_total", "gatekeeper_commits_waiting", "process_"]
+    {
         assert!(inside.contains(name), "{name}");
     }
     assert!(!inside.contains("/api/v1/events/0"), "routes are patterns, never paths");

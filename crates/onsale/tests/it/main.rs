@@ -1,6 +1,8 @@
 //! The whole system, as a user runs it: real Redis, Postgres and nginx, three gatekeepers, everything through the front
 //! door. Needs the services beside this program, built with `--features gatekeeper/faults,vault/faults`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod bad_input;
 mod crashes;
 mod distrust;

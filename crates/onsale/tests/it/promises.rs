@@ -24,7 +24,8 @@ fn every_promise_names_a_proof_that_exists() {
     let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
     let mut rust = String::new();
     sources(&repository().join("crates"), &mut rust);
-    let rows: Vec<_> = promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
+    let rows: Vec<_> =
+        promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
     assert!(rows.len() > 20, "the table is there");
     for row in rows {
         let proofs: Vec<_> = row.split('|').nth(2).unwrap_or_default().split('`').skip(1).step_by(2).collect();

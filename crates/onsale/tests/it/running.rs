@@ -31,12 +31,12 @@ impl Up {
         let ready = folder.path().join("ready.json");
         let arguments: Vec<_> = arguments.iter().copied().chain(["--ready-file", ready.to_str().unwrap()]).collect();
         let child = up(&arguments, folder.path(), &folder.path().join("up.log"), Signal::SIGTERM);
-        Self { child, folder }
+        Self { folder, child }
     }
 
     async fn ready(&self) -> ReadyFile {
         let path = self.folder.path().join("ready.json");
-        tokio::task::spawn_blocking(move || read_ready(&path, Duration::from_secs(60))).await.unwrap()
+        tokio::task::spawn_blocking(move || read_ready(&path, Duration::from_mins(1))).await.unwrap()
     }
 
     async fn end(mut self, signal: Signal) -> TempDir {
@@ -60,7 +60,8 @@ async fn what_dies_is_started_again_and_the_ready_file_follows() {
     })
     .await;
     let events = client.get("/api/v1/events").await.unwrap();
-    let totals: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| event["seats_total"].as_i64()).collect();
+    let totals: Vec<_> =
+        events.body["items"].as_array().unwrap().iter().map(|event| event["seats_total"].as_i64()).collect();
     assert_eq!(totals.iter().flatten().sum::<i64>(), 720 + 50_000);
 
     send(before.pids.gatekeeper[0], Signal::SIGKILL);
@@ -94,7 +95,8 @@ async fn without_restart_what_dies_stays_dead() {
     let up = Up::start(&["--no-demo", "--replicas", "2", "--no-restart"]);
     let ready = up.ready().await;
     send(ready.pids.gatekeeper[1], Signal::SIGKILL);
-    eventually("the ready file says so", Duration::from_secs(5), async || up.ready().await.pids.gatekeeper[1] == 0).await;
+    eventually("the ready file says so", Duration::from_secs(5), async || up.ready().await.pids.gatekeeper[1] == 0)
+        .await;
     let client = Client::new(&ready.url).unwrap();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(1) {
@@ -143,7 +145,11 @@ async fn a_vault_refuses_a_postgres_that_could_forget() {
 fn a_minted_token_is_signed_with_the_given_key() {
     let key = "k".repeat(32);
     let token = |arguments: &[&str], key: &str| {
-        let program = Command::new(env!("CARGO_BIN_EXE_onsale")).arg("token").args(arguments).env("ONSALE_TOKEN_KEY", key).output();
+        let program = Command::new(env!("CARGO_BIN_EXE_onsale"))
+            .arg("token")
+            .args(arguments)
+            .env("ONSALE_TOKEN_KEY", key)
+            .output();
         program.unwrap()
     };
     let minted = token(&["--admin"], &key);

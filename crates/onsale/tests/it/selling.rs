@@ -95,8 +95,9 @@ async fn a_sale_opens_on_time_pauses_and_grows() {
     let other = system.guest().await;
     assert_eq!(other.buy(event, tier, 1).await.unwrap().code(), "sold_out");
     assert_eq!(change(json!({"sale_state": "paused"})).await.status, 200);
-    let is_paused = async || guest.book_hold(event, hold.hold_id).await.unwrap().code() == "not_bookable";
+    let is_paused = async || other.buy(event, tier, 1).await.unwrap().code() == "not_bookable";
     crate::support::eventually("the pause reaches the gate", Duration::from_secs(2), is_paused).await;
+    assert_eq!(guest.book_hold(event, hold.hold_id).await.unwrap().code(), "not_bookable");
     assert_eq!(change(json!({"sale_state": "open", "tiers": [{"tier_id": tier, "capacity": 2}]})).await.status, 200);
     let is_bought = async || other.buy(event, tier, 1).await.unwrap().status == 201;
     crate::support::eventually("the new ticket is sold", Duration::from_secs(2), is_bought).await;

@@ -155,7 +155,7 @@ fn start_shared() -> System {
     std::fs::create_dir_all(&faults).unwrap();
     let ready_file = folder.join("ready.json");
     up(&["--no-demo", "--ready-file", ready_file.to_str().unwrap()], &faults, &folder.join("up.log"), Signal::SIGTERM);
-    let ready = read_ready(&ready_file, Duration::from_secs(60));
+    let ready = read_ready(&ready_file, Duration::from_mins(1));
     System::new(ready, faults)
 }
 
@@ -214,8 +214,7 @@ pub async fn private_with(change: impl Fn(&mut Options) + Send + 'static) -> Pri
     let faults = folder.path().to_owned();
     let stack = tokio::task::spawn_blocking(move || {
         let environment = environment(&faults);
-        let mut options =
-            Options { gatekeeper_env: environment.clone(), vault_env: environment, ..Options::default() };
+        let mut options = Options { gatekeeper_env: environment.clone(), vault_env: environment, ..Options::default() };
         change(&mut options);
         Stack::start(&options, Arc::new(|_| ())).unwrap()
     });

@@ -83,9 +83,9 @@ impl Store {
         let Some(locked) = locked else { return Ok(None) };
         let mut changes = Vec::new();
         if let Some(state) = change.sale_state.filter(|state| state.as_str() != locked.get::<_, &str>("sale_state")) {
-            let changed =
+            let updated =
                 tx.execute("UPDATE events SET sale_state = $2 WHERE event_id = $1", &[&id, &state.as_str()]).await?;
-            expect_rows("set the sale state", 1, changed)?;
+            expect_rows("set the sale state", 1, updated)?;
             changes.push(Change::SaleState(state));
         }
         for tier in &change.tiers {

@@ -1,0 +1,230 @@
+//! What the measurements run on: two stacks, one with the sold-out latch and one without, and bare servers behind an
+//! nginx of their own, configured the same.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chassis::token::{Identity, Role as TokenRole, TokenKey};
+use contract::{CustomerId, EventId, TierId};
+use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::Signal;
+use stack::process::{Spec, make_server_folder};
+use stack::tools::Tools;
+use stack::{Client, Options, Report, Role, Stack, demo, nginx, ports};
+use tempfile::TempDir;
+
+/// Gatekeepers of each stack, and bare servers.
+const REPLICAS: usize = 3;
+/// Customers, each with a token: the limit per customer is part of what is measured.
+const CUSTOMERS: usize = 20_000;
+
+/// One stack and how to reach it.
+pub struct Sale {
+    /// nginx.
+    pub url: String,
+    /// An administrator.
+    pub admin: Client,
+    /// The hot event and its tier.
+    pub hot: (EventId, TierId),
+    /// The stack itself.
+    pub stack: Stack,
+}
+
+/// Everything, until dropped.
+pub struct Scene {
+    /// With the latch.
+    pub latched: Sale,
+    /// Without.
+    pub unlatched: Sale,
+    /// nginx in front of the bare servers.
+    pub bare_url: String,
+    /// wrk scripts.
+    pub bare_constant: PathBuf,
+    /// To the bare servers' EVALSHA.
+    pub bare_evalsha: PathBuf,
+    /// To a sold-out tier, with the latch.
+    pub sold_out_latched: PathBuf,
+    /// To a sold-out tier, without.
+    pub sold_out_unlatched: PathBuf,
+    bookings: Vec<PathBuf>,
+    next_bookings: AtomicUsize,
+    _bare: Bare,
+    _folder: TempDir,
+}
+
+/// The bare servers and their nginx, ended when dropped.
+struct Bare(Vec<Arc<stack::children::Managed>>);
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        for child in self.0.iter().rev() {
+            child.stop(std::time::Duration::from_secs(2));
+        }
+    }
+}
+
+impl Scene {
+    /// Starts everything and makes the events.
+    pub async fn set() -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let latched = Sale::start(250).await?;
+        let unlatched = Sale::start(0).await?;
+        let (bare, bare_url) = start_bare(&latched.stack)?;
+        wait_ready(&bare_url).await?;
+
+        let path = |name: &str| folder.path().join(name);
+        let write = |name: &str, api: &str, target: (EventId, TierId), tokens: &[String]| -> anyhow::Result<PathBuf> {
+            std::fs::write(path(name), wrk_script(api, target, tokens)?)?;
+            Ok(path(name))
+        };
+        let tokens = latched.tokens()?;
+        let sold_out = latched.sold_out().await?;
+        let bookings = tokens
+            .chunks(CUSTOMERS / 4)
+            .zip(0..)
+            .map(|(part, number)| write(&format!("bookings-{number}.lua"), "bookings", latched.hot, part));
+        Ok(Self {
+            bookings: bookings.collect::<Result<_, _>>()?,
+            next_bookings: AtomicUsize::new(0),
+            bare_constant: write("bare.lua", "bookings", sold_out, &tokens)?,
+            bare_evalsha: write("evalsha.lua", "evalsha", sold_out, &tokens)?,
+            sold_out_latched: write("latched.lua", "bookings", sold_out, &tokens)?,
+            sold_out_unlatched: write("unlatched.lua", "bookings", unlatched.sold_out().await?, &unlatched.tokens()?)?,
+            latched,
+            unlatched,
+            bare_url,
+            _bare: bare,
+            _folder: folder,
+        })
+    }
+
+    /// A script of bookings by other customers than the last time, so that none is special.
+    pub fn bookings(&self) -> PathBuf {
+        let turn = self.next_bookings.fetch_add(1, Ordering::Relaxed);
+        self.bookings[turn % self.bookings.len()].clone()
+    }
+
+    /// Everything that was sold while measuring adds up.
+    pub async fn check(&self) -> anyhow::Result<()> {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let audit = self.latched.admin.audit(self.latched.hot.0).await?;
+            // Commits that went to the vault past Redis are drift by design; oversold would be a fault.
+            if audit.tiers.iter().all(|tier| tier.oversold == 0 && tier.committing == 0) {
+                return Ok(());
+            }
+            anyhow::ensure!(std::time::Instant::now() < deadline, "the audit stays unclean: {audit:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+}
+
+impl Sale {
+    async fn start(latch_ms: u32) -> anyhow::Result<Self> {
+        let options = Options {
+            replicas: REPLICAS,
+            gatekeeper_env: vec![
+                ("ONSALE_LATCH_MS".into(), latch_ms.to_string()),
+                ("ONSALE_LOG".into(), "warn".into()),
+            ],
+            vault_env: vec![("ONSALE_LOG".into(), "warn".into())],
+            ..Options::default()
+        };
+        let stack = tokio::task::spawn_blocking(move || Stack::start(&options, Arc::new(report))).await??;
+        let ready = stack.ready();
+        let admin = Client::new(&ready.url)?.with_token(&ready.admin_token);
+        let hot = tier_event(&admin, contract::values::CAPACITY_MAX).await?;
+        Ok(Self { url: ready.url, admin, hot, stack })
+    }
+
+    async fn sold_out(&self) -> anyhow::Result<(EventId, TierId)> {
+        let (event, tier) = tier_event(&self.admin, 1).await?;
+        let bought = self.admin.guest().await?.buy(event, tier, 1).await?;
+        anyhow::ensure!(bought.status == 201, "{}", bought.body);
+        Ok((event, tier))
+    }
+
+    fn tokens(&self) -> anyhow::Result<Vec<String>> {
+        let secrets = std::fs::read(self.stack.data().join("secrets.json"))?;
+        let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets)?;
+        let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
+        let token = || {
+            let guest = Identity { customer_id: CustomerId(uuid::Uuid::new_v4()), role: TokenRole::Guest };
+            Ok(key.sign(guest, Timestamp::now(), SignedDuration::from_hours(24))?.0)
+        };
+        (0..CUSTOMERS).map(|_| token()).collect()
+    }
+}
+
+async fn tier_event(admin: &Client, capacity: i64) -> anyhow::Result<(EventId, TierId)> {
+    let mut new = demo::event("Bench", "Here")?;
+    new.per_customer_max = 1_000_000;
+    new.tiers = vec![demo::tier("Floor", capacity)];
+    let event = admin.create_event(&new).await?;
+    Ok((event.event_id, event.tiers[0].tier_id))
+}
+
+fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String)> {
+    let tools = Tools::find()?;
+    let logs = beside.data().join("logs");
+    let ports: Vec<u16> = (0..REPLICAS).map(|_| ports::free()).collect::<Result<_, _>>()?;
+    let workers = (std::thread::available_parallelism().map_or(1, usize::from) / REPLICAS).max(1);
+    let start = |role, spec| stack::children::Managed::start(role, spec, tools.clone(), false, Arc::new(report));
+    let mut children = Vec::new();
+    for (index, port) in ports.iter().enumerate() {
+        let arguments = ["baseline", "--port", &port.to_string(), "--workers", &workers.to_string()];
+        let spec = Spec {
+            program: std::env::current_exe()?,
+            arguments: arguments.map(str::to_owned).into(),
+            environment: vec![("ONSALE_REDIS_URL".into(), beside.ready().redis)],
+            is_unprivileged: false,
+            death_signal: Signal::SIGTERM,
+            log: logs.join(format!("bare-{index}.log")),
+        };
+        children.push(start(Role::Gatekeeper(index), spec));
+    }
+    let folder = beside.data().join("bare-nginx");
+    make_server_folder(&folder)?;
+    let port = ports::free()?;
+    let settings = nginx::Settings { folder: &folder, port, upstreams: &ports, limits: false };
+    children.push(start(Role::Nginx, nginx::spec(&tools, &settings, Path::new(&logs))?));
+    Ok((Bare(children), format!("http://127.0.0.1:{port}")))
+}
+
+async fn wait_ready(url: &str) -> anyhow::Result<()> {
+    for _ in 0..200 {
+        if reqwest::get(format!("{url}/ready")).await.is_ok_and(|ready| ready.status().is_success()) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the bare servers did not start")
+}
+
+fn report(what: Report) {
+    if let Report::Died(role, how) | Report::Failed(role, how) = what {
+        eprintln!("{role}: {how}");
+    }
+}
+
+/// Requests made beforehand, one for each token, so that wrk does nothing but send them.
+fn wrk_script(api: &str, (event, tier): (EventId, TierId), tokens: &[String]) -> anyhow::Result<String> {
+    let mut script = String::from("local tokens = {\n");
+    for token in tokens {
+        writeln!(script, "\"{token}\",")?;
+    }
+    let body = serde_json::json!({ "event_id": event, "tier_id": tier, "quantity": 1 });
+    writeln!(
+        script,
+        "}}\nlocal requests, at = {{}}, 0\nfunction init()\n  for place, token in ipairs(tokens) do\n    \
+         requests[place] = wrk.format('POST', '/api/v1/{api}', {{ ['Content-Type'] = 'application/json', \
+         ['Authorization'] = 'Bearer ' .. token }}, '{body}')\n  end\nend\n\
+         function request()\n  at = at % #requests + 1\n  return requests[at]\nend\n\
+         function done(summary)\n  local errors = summary.errors\n  \
+         io.write(string.format('RESULT %d %d %d %d\\n', summary.requests, summary.duration, errors.status, \
+         errors.connect + errors.read + errors.write + errors.timeout))\nend"
+    )?;
+    Ok(script)
+}

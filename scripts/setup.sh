@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs what is missing, or says exactly what to install. Usage: scripts/setup.sh run|test|bench
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:?usage: scripts/setup.sh run|test|bench}
+
+need=()
+has() { command -v "$1" > /dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+want() { has "$1" || need+=("$2"); }
+
+want redis-server redis-server
+want nginx nginx-light
+want setpriv util-linux
+want cc build-essential
+compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || need+=(postgresql)
+case $what in
+    test)
+        want luacheck lua-check
+        python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
+        ;;
+    bench)
+        want wrk wrk
+        compgen -G '/usr/lib/postgresql/*/bin/pgbench' > /dev/null || has pgbench || need+=(postgresql-contrib)
+        ;;
+esac
+
+if [ ${#need[@]} -gt 0 ]; then
+    sudo=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo > /dev/null; then
+            echo "Missing programs. As root, run: apt-get install ${need[*]}" >&2
+            exit 1
+        fi
+        sudo=(sudo)
+    fi
+    if ! command -v apt-get > /dev/null; then
+        echo "Missing programs, by their Debian names: ${need[*]}" >&2
+        exit 1
+    fi
+    echo "installing ${need[*]}"
+    # Onsale starts servers of its own; those of the packages are not to be started.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy > /dev/null
+        "${sudo[@]}" chmod +x $policy
+        trap '"${sudo[@]}" rm -f "$policy"' EXIT
+    fi
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}"
+fi
+
+if ! command -v cargo > /dev/null; then
+    echo "Rust is missing. Install it as https://rustup.rs says, then try again." >&2
+    exit 1
+fi
+
+if [ "$what" = test ] && [ ! -x target/tools/bin/squawk ]; then
+    echo "installing squawk"
+    python3 -m venv target/tools
+    target/tools/bin/pip install --quiet --disable-pip-version-check squawk-cli==2.32.0
+fi
