@@ -23,13 +23,12 @@ if not is_open(meta[3], meta[4], meta[5], now) then
   return { CLOSED, epoch }
 end
 available = tonumber(available)
-if available < quantity then
-  reclaim(now)
+if available < quantity and reclaim(now) then
   publish()
   available = tonumber(redis.call('HGET', META, 't:' .. tier))
-  if available < quantity then
-    return { SOLD_OUT, epoch, math.max(available, 0) }
-  end
+end
+if available < quantity then
+  return { SOLD_OUT, epoch, math.max(available, 0) }
 end
 local owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
 if owned + quantity > tonumber(meta[6]) then

@@ -137,13 +137,17 @@ local function expire(rid, entry, now)
 end
 
 -- Takes expired holds back, a bounded number, so that expiry does not depend on the sweep's rhythm.
+-- Says whether there were any.
 local function reclaim(now)
+  local found = false
   for _, rid in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', int(now), 'LIMIT', 0, RECLAIM_MAX)) do
     local entry = entry_of(rid)
     if entry and entry.state == 'h' then
       expire(rid, entry, now)
+      found = true
     end
   end
+  return found
 end
 
 -- Meta fields in the order asked for, or nil when the inventory is not that of this process.
