@@ -56,7 +56,7 @@ pub struct LuaScript {
 }
 
 impl LuaScript {
-    /// What [`lua_script`] declares; `load` gives the text and the hash that Redis knows it by.
+    /// What `lua_script!` declares; `load` gives the text and the hash that Redis knows it by.
     #[must_use]
     pub const fn new(
         name: &'static str,

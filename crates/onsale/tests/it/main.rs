@@ -2,6 +2,8 @@
 //! door. Needs the services beside this program, built with `--features gatekeeper/faults,vault/faults`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::disallowed_methods, reason = "tests look into Redis past the services")]
+#![expect(clippy::too_many_lines, reason = "a table of cases is long and still one idea")]
 
 mod bad_input;
 mod crashes;

@@ -74,7 +74,7 @@ async fn redis_restarted_from_an_old_copy_is_not_believed() {
     let crowd = Crowd::buying(&system.admin, event, tier, 10);
     sold_out(&system, event).await;
     let answers = crowd.stop().await;
-    assert_eq!(booked(&answers).len() as i64, 100 - sold, "{:?}", tally(&answers));
+    assert_eq!(i64::try_from(booked(&answers).len()).unwrap(), 100 - sold, "{:?}", tally(&answers));
     only_honest(&answers);
     let audit = system.clean_audit(event).await;
     assert_eq!((audit.tiers[0].sold, audit.tiers[0].available), (100, 0));

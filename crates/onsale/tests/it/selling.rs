@@ -12,7 +12,10 @@ async fn five_hundred_buyers_get_exactly_one_hundred_tickets() {
     let system = shared().await;
     let (event, tier) = system.tier_event(100).await;
     let guests = system.guests(500).await;
+    let transactions = system.vault_metric("vault_commit_batch_size_count").await;
     let answers = join_all(guests.iter().map(|guest| guest.buy(event, tier, 1))).await;
+    let transactions = system.vault_metric("vault_commit_batch_size_count").await - transactions;
+    assert!(transactions <= 75.0, "winners travel together: {transactions} transactions for 100 bookings");
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(tally(&answers), [("201".into(), 100), ("409 sold_out".into(), 400)].into());
     assert_eq!(system.bookings(event).await, 100);
