@@ -1,5 +1,7 @@
 //! The `onsale` program.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use onsale::{bench, token, up};
 
@@ -26,11 +28,16 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Baseline(arguments) => bench::baseline::run(arguments).await,
+    };
+    if let Err(error) = outcome {
+        eprintln!("onsale: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }

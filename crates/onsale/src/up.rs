@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use contract::api::EventView;
 use indicatif::{ProgressBar, ProgressStyle};
 use stack::{Client, Options, Report, Role, Stack, demo};
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,14 +77,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ = terminated.recv() => anyhow::bail!("terminated"),
         started = starting => started??,
     };
-    let ready = stack.ready();
     if !arguments.no_demo {
         bar.set_message("making the demo events");
-        let admin = Client::new(&ready.url)?.with_token(&ready.admin_token);
-        for event in demo::load(&admin).await? {
-            say(&bar, &format!("  event    {}  {}", event.event_id, event.name));
+        match make_demo(&stack).await {
+            Ok(events) => {
+                for event in events {
+                    say(&bar, &format!("  event    {}  {}", event.event_id, event.name));
+                }
+            }
+            Err(error) => say(&bar, &format!("  failed   demo events: {error:#}")),
         }
     }
+    stack.write_ready_file()?;
     bar.finish_and_clear();
     print!("{}", describe(&stack));
 
@@ -94,6 +99,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     eprintln!("stopping");
     tokio::task::spawn_blocking(move || stack.stop()).await?;
     Ok(())
+}
+
+async fn make_demo(stack: &Stack) -> anyhow::Result<Vec<EventView>> {
+    let ready = stack.ready();
+    demo::load(&Client::new(&ready.url)?.with_token(&ready.admin_token)).await
 }
 
 fn progress() -> ProgressBar {

@@ -115,9 +115,7 @@ impl Stack {
 
         temporary.push(run);
         let children = launch.children;
-        let stack = Self { children, ready, data, ready_file: options.ready_file.clone(), _temporary: temporary };
-        stack.write_ready_file()?;
-        Ok(stack)
+        Ok(Self { children, ready, data, ready_file: options.ready_file.clone(), _temporary: temporary })
     }
 
     /// Where everything is now.
@@ -155,7 +153,8 @@ impl Stack {
         }
     }
 
-    fn write_ready_file(&self) -> anyhow::Result<()> {
+    /// Tells whoever waits for the ready file; from now on it is rewritten whenever a process id changes.
+    pub fn write_ready_file(&self) -> anyhow::Result<()> {
         let Some(path) = &self.ready_file else { return Ok(()) };
         let text = serde_json::to_vec_pretty(&self.ready())?;
         write_private(path, &text).with_context(|| format!("{} could not be written", path.display()))

@@ -91,17 +91,28 @@ impl Reloader {
 
     async fn try_reload(&self, event: EventId, stale: Option<i64>) -> Result<(), ReloadError> {
         let keys = EventKeys::of(event);
-        match read_inventory::call(&self.link, &keys, &[], false).await {
-            Ok(inventory) if stale.is_none_or(|stale| inventory.epoch > stale) => return Ok(()),
-            Ok(_) | Err(ScriptError::NotLoaded { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if self.is_loaded(&keys, stale).await? {
+            return Ok(());
         }
         if !registry::claim_loading(&self.link, &keys).await? {
             return Err(ReloadError::Elsewhere);
         }
-        let loaded = self.load(event, &keys).await;
+        // Looked at again under the claim: another replica may have finished in between, and a second epoch would void
+        // what was admitted under the first.
+        let loaded = match self.is_loaded(&keys, stale).await {
+            Ok(false) => self.load(event, &keys).await,
+            seen => seen.map(|_| ()),
+        };
         registry::end_loading(&self.link, &keys).await?;
         loaded
+    }
+
+    async fn is_loaded(&self, keys: &EventKeys, stale: Option<i64>) -> Result<bool, ReloadError> {
+        match read_inventory::call(&self.link, keys, &[], false).await {
+            Ok(inventory) => Ok(stale.is_none_or(|stale| inventory.epoch > stale)),
+            Err(ScriptError::NotLoaded { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn load(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {

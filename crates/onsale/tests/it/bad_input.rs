@@ -146,7 +146,7 @@ async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
         (format!("/api/v1/events/{nobody}"), 404, "not_found"),
         (format!("/api/v1/events/{nobody}/seats"), 404, "not_found"),
         (format!("/api/v1/events/{event}/holds/{nobody}"), 404, "not_found"),
-        ("/api/v1/bookings/%00".to_owned(), 404, "not_found"),
+        ("/api/v1/bookings/%00".to_owned(), 400, "malformed"),
         ("/api/v1/events?page=0".to_owned(), 400, "malformed"),
         ("/api/v1/events?limit=101".to_owned(), 400, "malformed"),
         ("/api/v1/events?page=x".to_owned(), 400, "malformed"),

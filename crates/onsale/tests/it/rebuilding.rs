@@ -59,7 +59,8 @@ async fn redis_restarted_from_an_old_copy_is_not_believed() {
     // Then most are sold, and Redis is set back to the copy.
     let guests = system.guests(90).await;
     for guest in &guests {
-        assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
+        let answer = guest.buy(event, tier, 1).await.unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.body);
     }
     let sold = system.bookings(event).await;
     let stopped = redis.clone();
