@@ -29,17 +29,29 @@ impl GateMetrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, Error>(counter)
         };
-        let by_outcome = |name: &str, help: &str| {
+        let by_outcome = |name: &str, help: &str, outcomes: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(name, help), &["outcome"])?;
             registry.register(Box::new(counter.clone()))?;
+            // There from the start, so that the first of its kind is an increase and not a new series.
+            for outcome in outcomes {
+                counter.with_label_values(&[outcome]);
+            }
             Ok::<_, Error>(counter)
         };
         let commits_waiting = IntGauge::new("gatekeeper_commits_waiting", "Commits waiting for their lane.")?;
         registry.register(Box::new(commits_waiting.clone()))?;
         Ok(Self {
-            admissions: by_outcome("gatekeeper_admissions_total", "Attempts to take inventory by outcome.")?,
+            admissions: by_outcome(
+                "gatekeeper_admissions_total",
+                "Attempts to take inventory by outcome.",
+                &["admitted", "sold_out", "seat_taken", "closed", "limit"],
+            )?,
             latch_hits: counter("gatekeeper_latch_hits_total", "Refusals answered from the sold-out latch.")?,
-            bookings: by_outcome("gatekeeper_bookings_total", "Admitted attempts by the vault's verdict.")?,
+            bookings: by_outcome(
+                "gatekeeper_bookings_total",
+                "Admitted attempts by the vault's verdict.",
+                &["posted", "unknown", "void", "stale_epoch", "sold_out", "seat_taken"],
+            )?,
             commits_waiting,
             reloads: counter("gatekeeper_reloads_total", "Events loaded under a new epoch.")?,
             resolved: counter("gatekeeper_resolved_total", "Overdue commits resolved with the vault.")?,

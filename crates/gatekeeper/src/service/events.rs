@@ -1,5 +1,7 @@
 //! Events: made, changed, shown.
 
+use std::time::Duration;
+
 use contract::EventId;
 use contract::api::{EventChange, EventView, NewEvent, Page, TierView};
 use futures_util::future::join_all;
@@ -10,11 +12,15 @@ use super::{Gate, ServiceError};
 use crate::catalog::Event;
 use crate::scripts::read_inventory::Inventory;
 
+/// How long the maker of an event waits for it to be on sale.
+const LOAD_WAIT: Duration = Duration::from_secs(5);
+
 /// Makes an event and loads it, so that the first buyer waits for nothing.
 pub async fn create(gate: &Gate, new: &NewEvent) -> Result<EventView, ServiceError> {
     new.validate().map_err(ServiceError::Malformed)?;
     let event = gate.catalog.remember(gate.vault.create_event(new).await?);
-    gate.reloader.reload(event.record.event_id, None).await;
+    // Should it not be loaded in time, it is made all the same, and the first request for it has it loaded.
+    let _ = tokio::time::timeout(LOAD_WAIT, gate.reloader.reload(event.record.event_id, None)).await;
     Ok(show(gate, &event).await)
 }
 

@@ -74,6 +74,14 @@ async fn an_address_that_asks_too_often_is_told_to_wait_and_probes_never_are() {
     }
     let health = join_all((0..400).map(|_| http.get(format!("{}/health", system.ready.url)).send())).await;
     assert!(health.into_iter().all(|reply| reply.unwrap().status() == 200));
-    let is_let_in = async || http.get(&url).send().await.unwrap().status() == 200;
-    crate::support::eventually("let in again", Duration::from_secs(5), is_let_in).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_asks_too_often_is_told_to_wait() {
+    let system = private_with(|options| options.limits = true).await;
+    let (hasty, patient) = (system.guest().await, system.guest().await);
+    let replies = join_all((0..100).map(|_| hasty.get("/api/v1/bookings"))).await;
+    let limited = replies.iter().filter(|reply| reply.as_ref().unwrap().code() == "too_many_requests").count();
+    assert!((20..=60).contains(&limited), "{limited} of 100, with a burst of 40");
+    assert_eq!(patient.get("/api/v1/bookings").await.unwrap().status, 200, "another customer at the same address");
 }
