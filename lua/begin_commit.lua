@@ -10,13 +10,10 @@ local meta = load_meta('state', 'on_sale_at_ms', 'ends_at_ms')
 if not meta then
   return { NOT_LOADED }
 end
-local entry, now = entry_of(rid), now_ms()
+local now = now_ms()
+local entry, refusal = entry_for(rid, ARGV[3], meta[2], now)
 if not entry then
-  return { NOT_FOUND, meta[2] }
-elseif entry.customer ~= ARGV[3] then
-  return { NOT_OWNER, meta[2] }
-elseif entry.state == 'x' or (entry.state == 'h' and entry.deadline <= now) then
-  return { EXPIRED, meta[2] }
+  return refusal
 elseif entry.state == 'h' and not is_open(meta[3], meta[4], meta[5], now) then
   return { CLOSED, meta[2] }
 end

@@ -9,15 +9,12 @@ local meta = load_meta()
 if not meta then
   return { NOT_LOADED }
 end
-local entry, now = entry_of(rid), now_ms()
+local now = now_ms()
+local entry, refusal = entry_for(rid, ARGV[3], meta[2], now)
 if not entry then
-  return { NOT_FOUND, meta[2] }
-elseif entry.customer ~= ARGV[3] then
-  return { NOT_OWNER, meta[2] }
+  return refusal
 elseif entry.state == 'c' then
   return { IN_PROGRESS, meta[2] }
-elseif entry.state == 'x' or entry.deadline <= now then
-  return { EXPIRED, meta[2] }
 end
 
 entry.deadline = math.max(entry.deadline, math.min(now + tonumber(ARGV[4]), entry.cap))

@@ -150,6 +150,19 @@ local function reclaim(now)
   return found
 end
 
+-- The entry behind a hold or its commit, for its owner and while it lasts; else nil and the reply that says why.
+local function entry_for(rid, customer, epoch, now)
+  local entry = entry_of(rid)
+  if not entry then
+    return nil, { NOT_FOUND, epoch }
+  elseif entry.customer ~= customer then
+    return nil, { NOT_OWNER, epoch }
+  elseif entry.state == 'x' or (entry.state == 'h' and entry.deadline <= now) then
+    return nil, { EXPIRED, epoch }
+  end
+  return entry
+end
+
 -- Meta fields in the order asked for, or nil when the inventory is not that of this process.
 local function load_meta(...)
   local meta = redis.call('HMGET', META, 'run_id', 'epoch', ...)

@@ -8,14 +8,10 @@ local meta = load_meta()
 if not meta then
   return { NOT_LOADED }
 end
-local entry = entry_of(ARGV[2])
+local entry, refusal = entry_for(ARGV[2], ARGV[3], meta[2], now_ms())
 if not entry then
-  return { NOT_FOUND, meta[2] }
-elseif entry.customer ~= ARGV[3] then
-  return { NOT_OWNER, meta[2] }
+  return refusal
 elseif entry.state == 'c' then
   return { IN_PROGRESS, meta[2] }
-elseif entry.state == 'x' or entry.deadline <= now_ms() then
-  return { EXPIRED, meta[2] }
 end
 return { OK, meta[2], int(entry.deadline), entry.tier, entry.quantity, entry.seats }

@@ -18,15 +18,11 @@ if rid == '' then
     return { NOT_OWNER, meta[2] }
   end
 end
-local entry, now = entry_of(rid), now_ms()
+local entry, refusal = entry_for(rid, customer, meta[2], now_ms())
 if not entry then
-  return { NOT_FOUND, meta[2] }
-elseif entry.customer ~= customer then
-  return { NOT_OWNER, meta[2] }
+  return refusal
 elseif entry.state == 'c' then
   return { IN_PROGRESS, meta[2] }
-elseif entry.state == 'x' or entry.deadline <= now then
-  return { EXPIRED, meta[2] }
 end
 
 local rest = {}

@@ -1,7 +1,10 @@
 //! Sockets and the actix server's settings, the same for both services.
 
 use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
 use std::time::Duration;
+
+use crate::log;
 
 /// Longer than nginx keeps an idle upstream connection, so that nginx closes first and never writes into a reset.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -15,4 +18,23 @@ pub fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+/// The life of a service's process: logs first, then the service; what ends it early is logged and told by the exit code.
+pub async fn run_process(
+    format: log::Format,
+    filter: &str,
+    service: impl Future<Output = Result<(), impl std::fmt::Display>>,
+) -> ExitCode {
+    if let Err(error) = log::start(format, filter) {
+        eprintln!("the log filter cannot be read: {error}");
+        return ExitCode::FAILURE;
+    }
+    match service.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

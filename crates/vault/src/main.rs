@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chassis::server;
 use clap::Parser as _;
 use vault::config::Config;
 use vault::startup::Application;
@@ -12,19 +13,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::parse();
-    if let Err(error) = chassis::log::start(config.log_format, &config.log_filter) {
-        eprintln!("the log filter cannot be read: {error}");
-        return ExitCode::FAILURE;
-    }
-    match run(config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(config: Config) -> anyhow::Result<()> {
-    Application::build(config).await?.run().await
+    let (format, filter) = (config.log_format, config.log_filter.clone());
+    server::run_process(format, &filter, async { Application::build(config).await?.run().await }).await
 }

@@ -1,7 +1,5 @@
 //! nginx.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 
 use crate::support::{private_with, shared};

@@ -76,8 +76,6 @@ const READ_CUSTOMERS: &str = "SELECT key.id AS customer_id, (SELECT coalesce(sum
 const READ_FATES: &str = "SELECT r.rid, r.refusal FROM unnest($2::uuid[]) AS key (rid) CROSS JOIN LATERAL \
     (SELECT rid, refusal FROM reservations WHERE event_id = $1 AND reservations.rid = key.rid OFFSET 0) r";
 
-const INSERT_CUSTOMERS: &str =
-    "INSERT INTO customers (customer_id) SELECT DISTINCT * FROM unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 const INSERT_POSTED: &str =
     "INSERT INTO reservations (event_id, rid, outcome) SELECT $1, rid, 'posted' FROM unnest($2::uuid[]) rid";
 const INSERT_VOID: &str = "INSERT INTO reservations (event_id, rid, outcome, refusal) \
@@ -247,8 +245,7 @@ impl Batch<'_> {
         let quantities: Vec<_> = bookings().map(|booking| i64::from(booking.items.quantity())).collect();
         let amounts: Vec<_> = bookings().map(|booking| booking.amount_minor).collect();
         let items = ItemColumns::of(writes);
-        let (insert_customers, insert_posted, insert_bookings, insert_items) = tokio::try_join!(
-            self.0.prepare_cached(INSERT_CUSTOMERS),
+        let (insert_posted, insert_bookings, insert_items) = tokio::try_join!(
             self.0.prepare_cached(INSERT_POSTED),
             self.0.prepare_cached(INSERT_BOOKINGS),
             self.0.prepare_cached(INSERT_ITEMS),
@@ -256,8 +253,7 @@ impl Batch<'_> {
         // All of a batch share the transaction's time, and with it the payment deadline.
         let (currency, due, made) =
             (first.booking.currency.to_string(), first.booking.payment_due_at, first.booking.created_at);
-        let (_, posted, booked, itemized) = tokio::try_join!(
-            async { self.0.execute(&insert_customers, &[&customers]).await },
+        let (posted, booked, itemized) = tokio::try_join!(
             async { self.0.execute(&insert_posted, &[&event, &ids]).await },
             async {
                 self.0

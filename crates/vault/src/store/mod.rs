@@ -3,6 +3,7 @@
 mod audit;
 mod batch;
 mod bookings;
+mod customers;
 mod epochs;
 mod events;
 mod journal;
