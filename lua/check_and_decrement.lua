@@ -31,6 +31,11 @@ if available < quantity then
   return { SOLD_OUT, epoch, math.max(available, 0) }
 end
 local owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
+if owned + quantity > tonumber(meta[6]) and reclaim(now) then
+  -- Holds of the customer's own that ran out do not count.
+  publish()
+  owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
+end
 if owned + quantity > tonumber(meta[6]) then
   return { LIMIT, epoch, owned }
 end

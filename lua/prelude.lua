@@ -24,7 +24,7 @@
 
 local META, LEDGER, DUE, CUSTOMERS, SEATS, MAP, FEED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 
--- Reply codes shared by all scripts; src/scripts/reply.rs names the same numbers.
+-- Reply codes shared by all scripts; crates/gatekeeper/src/scripts/mod.rs names the same numbers.
 local OK, NOT_LOADED, SOLD_OUT, SEAT_TAKEN, CLOSED, LIMIT, UNKNOWN_ITEM = 1, 0, 2, 3, 4, 5, 6
 local NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP = 7, 8, 9, 10, 11, 12
 
@@ -142,7 +142,9 @@ local function reclaim(now)
   local found = false
   for _, rid in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', int(now), 'LIMIT', 0, RECLAIM_MAX)) do
     local entry = entry_of(rid)
-    if entry and entry.state == 'h' then
+    if not entry or entry.state == 'x' then
+      forget(rid)
+    elseif entry.state == 'h' then
       expire(rid, entry, now)
       found = true
     end

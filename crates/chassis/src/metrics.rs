@@ -38,7 +38,10 @@ impl Metrics {
 
     /// Counts one request. `route` is the pattern, never the path; `status` becomes its class.
     pub fn observe_request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         const CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+        // A method is whatever a client sends: only known ones become series.
+        let method = METHODS.iter().find(|known| **known == method).copied().unwrap_or("other");
         let class = CLASSES.get(usize::from(status / 100)).copied().unwrap_or("other");
         self.requests.with_label_values(&[route, method, class]).observe(took.as_secs_f64());
     }

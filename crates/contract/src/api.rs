@@ -91,6 +91,8 @@ impl NewEvent {
     pub fn validate(&self) -> Result<(), String> {
         check_name("name", &self.name)?;
         check_name("venue", &self.venue)?;
+        let times = [self.starts_at, self.ends_at, self.on_sale_at];
+        require(times.iter().all(|time| *time >= Timestamp::UNIX_EPOCH), "times must be after 1970")?;
         require(self.starts_at < self.ends_at, "ends_at must be after starts_at")?;
         require(self.on_sale_at < self.ends_at, "on_sale_at must be before ends_at")?;
         require((1..=1_000_000).contains(&self.per_customer_max), "per_customer_max must be 1 to 1000000")?;

@@ -68,6 +68,10 @@ impl CommitQueue {
     fn enqueue(&self, event_id: EventId, job: Job) -> Result<(), ()> {
         // The lane's sender never leaves the lock, so a lane that finds its queue empty under it may end.
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.get(&event_id).is_some_and(mpsc::Sender::is_closed) {
+            // Its task ended by a panic; the event must not stay closed for that.
+            lanes.remove(&event_id);
+        }
         let lane_count = lanes.len();
         let lane = match lanes.entry(event_id) {
             Entry::Occupied(lane) => lane.into_mut(),
@@ -107,9 +111,12 @@ impl CommitQueue {
     async fn work(&self, keys: &Arc<EventKeys>, mut jobs: Vec<Job>) {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         loop {
+            let now = Instant::now();
+            jobs.retain(|job| now < job.deadline);
+            let Some(latest) = jobs.iter().map(|job| job.deadline).max() else { return };
             chassis::faults::crash_point("gatekeeper-before-commit");
             let requests = jobs.iter().map(|job| job.request.clone()).collect();
-            let verdicts = self.vault.commit(requests, self.wait).await.unwrap_or_else(|error| {
+            let verdicts = self.vault.commit(requests, latest - now).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, commits = jobs.len(), "commits got no verdict");
                 Vec::new()
             });
@@ -118,8 +125,7 @@ impl CommitQueue {
                 jobs.into_iter().zip(verdicts).partition(|(_, verdict)| *verdict == Verdict::Unknown);
             // Settling does not hold up the next batch: it touches only rids of this one.
             tokio::spawn(settle_and_reply(self.link.clone(), keys.clone(), decided));
-            let now = Instant::now();
-            jobs = open.into_iter().map(|(job, _)| job).filter(|job| now < job.deadline).collect();
+            jobs = open.into_iter().map(|(job, _)| job).collect();
             if jobs.is_empty() {
                 return;
             }

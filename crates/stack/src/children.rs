@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chassis::retry::Backoff;
 use nix::sys::signal::Signal;
 
-use crate::process::{Spec, describe, send};
+use crate::process::{Spec, describe, end_group, send};
 use crate::tools::Tools;
 
 /// Waits between starts of a child that keeps dying.
@@ -217,10 +217,16 @@ impl Managed {
         let mut state = self.lock();
         state.pid = pid;
         state.starts += 1;
+        if !state.is_wanted {
+            // Told to be down while it was being started.
+            send(pid, self.role.kill_signal());
+        }
         drop(state);
         self.changed.notify_all();
         (self.report)(Report::Started(self.role, pid));
         let status = child.wait();
+        // A master that was killed leaves workers behind; they are of its group.
+        end_group(pid);
 
         let mut state = self.lock();
         state.pid = 0;

@@ -29,7 +29,7 @@ pub struct Settings<'a> {
 pub fn render(settings: &Settings<'_>) -> String {
     let folder = settings.folder.display().to_string();
     let upstreams: Vec<_> =
-        settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} max_fails=0;")).collect();
+        settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;")).collect();
     let values = [
         ("ONSALE_HTTP_LISTEN", format!("127.0.0.1:{}", settings.port)),
         ("ONSALE_UPSTREAMS", upstreams.join("\n        ")),

@@ -68,6 +68,9 @@ impl Stack {
     /// Starts everything and waits until it is ready.
     pub fn start(options: &Options, report: Reporter) -> anyhow::Result<Self> {
         let tools = Tools::find()?;
+        if let Some(stale) = options.ready_file.as_deref().filter(|path| path.exists()) {
+            std::fs::remove_file(stale).with_context(|| format!("{} cannot be replaced", stale.display()))?;
+        }
         let (data, mut temporary) = data_folder(options)?;
         let run = short_folder()?;
         let logs = data.join("logs");
@@ -85,7 +88,7 @@ impl Stack {
         let ready = ready_file(&ports, &postgres, &secrets)?;
         let children = Arc::new(Mutex::new(Vec::new()));
         let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
-        let launch = Launch { options, tools: &tools, children, report };
+        let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
 
         let is_new = !postgres.folder.join("PG_VERSION").exists();
         postgres.init().context("Postgres could not be set up")?;
@@ -114,7 +117,8 @@ impl Stack {
         launch.wait(Role::Nginx, || is_ready(ports.nginx))?;
 
         temporary.push(run);
-        let children = launch.children;
+        launch.is_complete = true;
+        let children = launch.children.clone();
         Ok(Self { children, ready, data, ready_file: options.ready_file.clone(), _temporary: temporary })
     }
 
@@ -176,6 +180,16 @@ struct Launch<'a> {
     tools: &'a Tools,
     children: Arc<Mutex<Vec<Arc<Managed>>>>,
     report: Reporter,
+    is_complete: bool,
+}
+
+impl Drop for Launch<'_> {
+    fn drop(&mut self) {
+        if !self.is_complete {
+            let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
+            children.iter().rev().for_each(|child| child.stop(Duration::ZERO));
+        }
+    }
 }
 
 impl Launch<'_> {
@@ -189,10 +203,7 @@ impl Launch<'_> {
         while !is_ready() {
             let has_given_up = self.has_given_up(role);
             if has_given_up || Instant::now() > deadline {
-                let log = self.log_of(role);
-                let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
-                children.iter().rev().for_each(|child| child.stop(Duration::ZERO));
-                anyhow::bail!("{role} did not become ready; its log ends with:\n{log}");
+                anyhow::bail!("{role} did not become ready; its log ends with:\n{}", self.log_of(role));
             }
             std::thread::sleep(READY_POLL);
         }

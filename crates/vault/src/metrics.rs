@@ -38,7 +38,7 @@ impl CommitterMetrics {
     }
 }
 
-/// Connections of the pool, read when scraped.
+/// Connections of the pool, looked at every second.
 pub struct PoolMetrics {
     size: IntGauge,
     available: IntGauge,

@@ -18,6 +18,8 @@ use crate::service::Gate;
 const QUIET_MAX: Duration = Duration::from_millis(800);
 /// How often the set of loaded events is read.
 const REGISTRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Calls for one event in one round.
+const SWEEPS_IN_A_ROW_MAX: usize = 100;
 /// Events swept at a time.
 const SWEEPS_MAX: usize = 16;
 
@@ -59,7 +61,18 @@ async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, po
     }
 }
 
+/// Sweeps until nothing is due, a bounded number of times: thousands of holds may end at the same moment.
 async fn sweep_event(gate: &Gate, positions: &Positions, event: EventId) -> (EventId, Duration) {
+    for _ in 1..SWEEPS_IN_A_ROW_MAX {
+        let (_, wait) = sweep_once(gate, positions, event).await;
+        if !wait.is_zero() {
+            return (event, wait);
+        }
+    }
+    sweep_once(gate, positions, event).await
+}
+
+async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> (EventId, Duration) {
     let keys = EventKeys::of(event);
     let swept = match sweep::call(&gate.link, &keys).await {
         Ok(swept) => swept,

@@ -68,17 +68,20 @@ impl LuaScript {
         Self { name, source, arguments, takes_more, loaded: LazyLock::new(load) }
     }
 
-    /// Calls it once, and once more over a new connection if the first one broke: every script is idempotent by rid.
+    /// Calls it once, and once more if the first reply was lost, over a new connection if that broke: every script is
+    /// idempotent by rid. A connection that stays silent twice is given up.
     pub async fn call(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
         let given = arguments.len() + 1;
         debug_assert!(given == self.arguments || (self.takes_more && given > self.arguments), "{}: {given}", self.name);
         let live = link.live().await?;
         match self.call_on(&live, keys, arguments).await {
-            Err(ScriptError::Redis { source, .. }) if is_broken(&source) => {
-                link.broken(&live);
+            Err(ScriptError::Redis { source, .. }) if is_lost(&source) => {
+                if is_broken(&source) {
+                    link.broken(&live);
+                }
                 let live = link.live().await?;
                 let again = self.call_on(&live, keys, arguments).await;
-                if matches!(&again, Err(ScriptError::Redis { source, .. }) if is_broken(source)) {
+                if matches!(&again, Err(ScriptError::Redis { source, .. }) if is_lost(source)) {
                     link.broken(&live);
                 }
                 again
@@ -144,6 +147,11 @@ pub(super) fn new_command(name: &str) -> Cmd {
 /// Sends a command; what the server answers as an error is one.
 pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, RedisError> {
     connection.req_packed_command(command).await.and_then(Value::extract_error)
+}
+
+/// Whether there is no reply to go by, though the script may have run.
+fn is_lost(error: &RedisError) -> bool {
+    error.is_timeout() || is_broken(error)
 }
 
 /// Whether the connection has to be opened anew: it broke, or leads to a server that no longer takes writes.

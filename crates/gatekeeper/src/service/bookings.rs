@@ -1,6 +1,6 @@
 //! Bookings: from a hold or at once, confirmed, cancelled, read.
 
-use contract::api::{BookingView, Confirmation, NewBooking, Page, booking_reference};
+use contract::api::{BookingStatus, BookingView, Confirmation, NewBooking, Page, booking_reference};
 use contract::internal::{Booking, BookingAnswer, CommitRequest, Items, Refusal, Verdict};
 use contract::{Code, CustomerId, ReservationId};
 
@@ -82,11 +82,13 @@ async fn changed(gate: &Gate, id: ReservationId, answer: BookingAnswer) -> Resul
     match answer {
         BookingAnswer::Done(booking) => Ok(view(&*gate.event(booking.event_id).await?, &booking)),
         BookingAnswer::NotFound => Err(ServiceError::NotFound("booking")),
-        BookingAnswer::Gone(status) => {
-            Err(refused(Code::Gone, format!("The booking is {} and its tickets are on sale again.", status.as_str())))
-        }
+        BookingAnswer::Gone(status) => Err(gone(status)),
         BookingAnswer::Unknown => Err(ServiceError::OutcomeUnknown(id)),
     }
+}
+
+fn gone(status: BookingStatus) -> ServiceError {
+    refused(Code::Gone, format!("The booking is {} and its tickets are on sale again.", status.as_str()))
 }
 
 async fn book_hold(
@@ -102,7 +104,10 @@ async fn book_hold(
         // A hold that was booked before has left the ledger: the vault knows the booking by the same id.
         Err(HoldRefusal::NotFound) => {
             let booking = gate.vault.booking(customer, rid).await?.filter(|booking| booking.event_id == event_id);
-            return booking.map(|booking| view(event, &booking)).ok_or(ServiceError::NotFound("hold"));
+            return match booking.ok_or(ServiceError::NotFound("hold"))? {
+                live if live.status.is_live() => Ok(view(event, &live)),
+                ended => Err(gone(ended.status)),
+            };
         }
         Err(other) => return Err(hold_refusal(other)),
     };

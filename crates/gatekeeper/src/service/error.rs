@@ -38,8 +38,8 @@ impl From<ServiceError> for ApiError {
             ServiceError::Script(error) => of_script(&error),
             ServiceError::Vault(error) => of_vault(error),
             ServiceError::OutcomeUnknown(rid) => {
-                let detail = "The booking was sent and its outcome is not known yet. Ask status_url: a booking there is yours, \
-                              and if none appears within a minute there is none.";
+                let detail =
+                    "What became of the booking is not known yet. Ask status_url in a moment: what is there is yours.";
                 let mut problem = Problem::new(Code::OutcomeUnknown, detail);
                 problem.status_url = Some(paths::booking(rid));
                 problem.into()
@@ -66,7 +66,7 @@ fn of_script(error: &ScriptError) -> ApiError {
 fn rebuilding() -> ApiError {
     ApiError::new(
         Code::InventoryRebuilding,
-        "What is left is being counted again. Nothing was taken; try again in a moment.",
+        "What is left is being counted again. Nothing was booked; try again in a moment.",
     )
 }
 

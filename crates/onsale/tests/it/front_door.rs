@@ -83,3 +83,17 @@ async fn a_customer_that_asks_too_often_is_told_to_wait() {
     assert!((20..=60).contains(&limited), "{limited} of 100, with a burst of 40");
     assert_eq!(patient.get("/api/v1/bookings").await.unwrap().status, 200, "another customer at the same address");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_that_lives_serves_everyone() {
+    let system = private_with(|options| options.restart = false).await;
+    let (event, tier) = system.tier_event(1_000).await;
+    for dead in [0, 2] {
+        system.stack.kill(stack::Role::Gatekeeper(dead)).unwrap();
+    }
+    let guests = system.guests(100).await;
+    for guest in &guests {
+        assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
+    }
+    assert_eq!(system.bookings(event).await, 100, "each once: a POST goes to another replica only if it was not sent");
+}

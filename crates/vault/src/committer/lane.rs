@@ -14,6 +14,8 @@ use crate::store::StoreError;
 
 /// A lane without work ends after this.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for one transaction, a little over what Postgres allows a statement.
+const TRANSACTION_MAX: Duration = Duration::from_secs(20);
 /// Tries of one batch. The same rids decide the same way, so a try after a lost COMMIT reply finds what it left.
 const TRIES_MAX: u32 = 3;
 /// Wait between tries: a restarted Postgres is back within seconds, and the gatekeeper asks again after that.
@@ -30,6 +32,11 @@ pub(super) async fn run(committer: Committer, event_id: EventId, mut inbox: mpsc
                 Err(_) => continue,
             }
         }
+        // Whoever gave up on a commit was told that its outcome is not known; the sweep will resolve it. Not posting it now
+        // keeps a stalled Postgres from posting what was asked for long ago.
+        let before = waiting.len();
+        waiting.retain(|job| !(matches!(job.command, Command::Commit(_)) && job.reply.is_closed()));
+        committer.metrics.queued.sub(i64::try_from(before - waiting.len()).unwrap_or(0));
         let later = waiting.split_off(batch_len(&waiting));
         let batch = std::mem::replace(&mut waiting, later);
         committer.metrics.queued.sub(i64::try_from(batch.len()).unwrap_or(0));
@@ -54,12 +61,12 @@ fn batch_len(jobs: &[Job]) -> usize {
 async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
     let started = Instant::now();
     let (commands, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.command, job.reply)).unzip();
-    let mut outcome = transact(committer, event_id, &commands).await;
+    let mut outcome = transact_in_time(committer, event_id, &commands).await;
     for _ in 1..TRIES_MAX {
         let Err(error) = &outcome else { break };
         tracing::warn!(%event_id, error = %error, commands = commands.len(), "a batch failed and is tried again");
         tokio::time::sleep(RETRY_WAIT).await;
-        outcome = transact(committer, event_id, &commands).await;
+        outcome = transact_in_time(committer, event_id, &commands).await;
     }
     committer.metrics.observe_batch(commands.len(), started.elapsed());
     match outcome {
@@ -77,6 +84,16 @@ async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
             }
         }
     }
+}
+
+/// Postgres keeps bounds of its own; this one holds when nothing is heard from it at all.
+async fn transact_in_time(
+    committer: &Committer,
+    event_id: EventId,
+    commands: &[Command],
+) -> Result<Vec<Answer>, StoreError> {
+    let in_time = tokio::time::timeout(TRANSACTION_MAX, transact(committer, event_id, commands));
+    in_time.await.unwrap_or(Err(StoreError::Silent))
 }
 
 async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {

@@ -66,6 +66,10 @@ impl Committer {
         let (reply, answer) = oneshot::channel();
         // The lane's sender never leaves the lock, so a lane that finds its queue empty under it may end.
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.get(&event_id).is_some_and(mpsc::Sender::is_closed) {
+            // Its task ended by a panic; the event must not stay closed for that.
+            lanes.remove(&event_id);
+        }
         let lane_count = lanes.len();
         let lane = match lanes.entry(event_id) {
             Entry::Occupied(lane) => lane.into_mut(),

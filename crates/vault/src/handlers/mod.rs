@@ -15,7 +15,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(reason) => Self::new(Code::LimitExceeded, reason),
-            StoreError::Pool(_) => Self::unavailable(&error),
+            StoreError::Pool(_) | StoreError::Silent => Self::unavailable(&error),
             StoreError::Postgres(ref postgres) if postgres.as_db_error().is_none() => Self::unavailable(&error),
             other => {
                 tracing::error!(error = %other, "the store failed");

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// Postgres, or the way to it, failed.
     #[error("Postgres failed: {}", detail(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// Nothing was heard from Postgres in time.
+    #[error("Postgres did not answer in time")]
+    Silent,
     /// A statement changed another number of rows than was meant; the transaction was rolled back.
     #[error("{what}: {actual} rows instead of {meant}")]
     Rows {
