@@ -2,10 +2,11 @@
 -- Reads the whole ledger: for administrators, not for the sale.
 --
 -- ARGV  1 run_id
--- Reply {OK, epoch, seats free, seats held, seats committing, then per tier with entries or stock:
+-- Reply {OK, epoch, seats free, seats held, seats committing, 1 if map and counter agree on the free ones else 0,
+--       then per tier with stock:
 --       tier, available, held, committing …} | {NOT_LOADED}
 
-local meta = load_meta('seats_total')
+local meta = load_meta('seats_total', 'seats_available')
 if not meta then
   return { NOT_LOADED }
 end
@@ -18,7 +19,9 @@ for _, text in ipairs(redis.call('HVALS', LEDGER)) do
 end
 
 local free = tonumber(meta[3]) - redis.call('HLEN', SEATS)
-local reply = { OK, meta[2], free, tickets.h[''] or 0, tickets.c[''] or 0 }
+local _, free_on_map = string.gsub(redis.call('GET', MAP) or '', 'a', 'a')
+local agrees = free_on_map == free and tonumber(meta[4]) == free
+local reply = { OK, meta[2], free, tickets.h[''] or 0, tickets.c[''] or 0, agrees and 1 or 0 }
 local fields = redis.call('HGETALL', META)
 for position = 1, #fields, 2 do
   local tier = string.match(fields[position], '^t:(.+)$')

@@ -77,7 +77,10 @@ async fn catch_up(gate: &Gate, event: EventId) -> Result<(), ServiceError> {
         if page.through == after {
             return Ok(());
         }
-        match apply_journal::call(&gate.link, &keys, &page).await {
+        chassis::faults::crash_point("gatekeeper-before-apply");
+        let applied = apply_journal::call(&gate.link, &keys, &page).await;
+        chassis::faults::crash_point("gatekeeper-after-apply");
+        match applied {
             Ok(Applied::Through(applied)) => {
                 gate.metrics.journal_rows.inc_by(page.rows.len() as u64);
                 after = applied;

@@ -30,6 +30,8 @@ pub struct EventAccount {
     pub epoch: i64,
     /// Of the seats.
     pub seats: Account,
+    /// The seat map and the counter of free seats say the same as the seats themselves.
+    pub agrees: bool,
     /// Of each tier.
     pub tiers: HashMap<TierId, Account>,
 }
@@ -43,6 +45,11 @@ pub async fn call(link: &Link, keys: &EventKeys) -> Result<EventAccount, ScriptE
     let account = |at| -> Result<Account, ScriptError> {
         Ok(Account { available: reply.int(at)?, held: reply.int(at + 1)?, committing: reply.int(at + 2)? })
     };
-    let tiers = (5..reply.len()).step_by(4).map(|at| Ok((TierId(reply.id(at)?), account(at + 1)?)));
-    Ok(EventAccount { epoch: reply.int(1)?, seats: account(2)?, tiers: tiers.collect::<Result<_, ScriptError>>()? })
+    let tiers = (6..reply.len()).step_by(4).map(|at| Ok((TierId(reply.id(at)?), account(at + 1)?)));
+    Ok(EventAccount {
+        epoch: reply.int(1)?,
+        seats: account(2)?,
+        agrees: reply.int(5)? == 1,
+        tiers: tiers.collect::<Result<_, ScriptError>>()?,
+    })
 }

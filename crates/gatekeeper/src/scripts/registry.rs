@@ -9,7 +9,7 @@ use crate::keys::{EventKeys, LOADED_EVENTS};
 use crate::link::Link;
 
 /// How long one replica may take to load an event before another tries.
-const LOADING_MS: u64 = 3_000;
+pub const LOADING_MS: u64 = 3_000;
 
 /// The id of the Redis process at the other end of a new connection.
 pub async fn read_run_id(connection: &mut MultiplexedConnection) -> Result<String, RedisError> {

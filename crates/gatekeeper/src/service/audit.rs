@@ -46,6 +46,7 @@ fn compare(account: &EventAccount, vault: &VaultAudit) -> AuditView {
         double_booked: vault.double_booked,
     };
     let ok = account.epoch == vault.epoch
+        && account.agrees
         && tiers.iter().all(|tier| tier.leak == 0 && tier.oversold == 0)
         && seats.leak == 0
         && seats.double_booked == 0;
@@ -61,7 +62,7 @@ mod tests {
     fn books(available: i64, sold: i64, epoch: i64) -> AuditView {
         let tier = TierId::fresh();
         let ours = Account { available, held: 3, committing: 2 };
-        let account = EventAccount { epoch: 7, seats: Account::default(), tiers: [(tier, ours)].into() };
+        let account = EventAccount { epoch: 7, agrees: true, seats: Account::default(), tiers: [(tier, ours)].into() };
         let tiers = vec![(tier, 100, sold)];
         let vault = VaultAudit { epoch, tiers, seats_total: 0, seats_reserved: 0, seats_sold: 0, double_booked: 0 };
         compare(&account, &vault)

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
 use contract::EventId;
@@ -97,13 +97,17 @@ impl Reloader {
         if !registry::claim_loading(&self.link, &keys).await? {
             return Err(ReloadError::Elsewhere);
         }
+        let claimed = Instant::now();
         // Looked at again under the claim: another replica may have finished in between, and a second epoch would void
         // what was admitted under the first.
         let loaded = match self.is_loaded(&keys, stale).await {
             Ok(false) => self.load(event, &keys).await,
             seen => seen.map(|_| ()),
         };
-        registry::end_loading(&self.link, &keys).await?;
+        // After its time the claim may be another replica's.
+        if claimed.elapsed() < Duration::from_millis(registry::LOADING_MS / 2) {
+            registry::end_loading(&self.link, &keys).await?;
+        }
         loaded
     }
 

@@ -128,14 +128,8 @@ async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
     let large = inside.request(Method::POST, "/api/v1/bookings").header(CONTENT_TYPE, "application/json");
     expect("1 MB inside", &send(large.body(" ".repeat(1 << 20))).await.unwrap(), 413, "payload_too_large");
 
-    let tokens = [
-        "",
-        "x",
-        "a.b.c",
-        &"x".repeat(5_000),
-        &system.ready.service_credential,
-        &expired_like(&system.ready.admin_token),
-    ];
+    let tokens =
+        ["", "x", "a.b.c", &"x".repeat(5_000), &system.ready.service_credential, &tampered(&system.ready.admin_token)];
     for token in tokens {
         let answer = system.admin.with_token(token).post("/api/v1/bookings", &good).await.unwrap();
         expect(&format!("token {token:.40}"), &answer, 401, "unauthorized");
@@ -164,8 +158,8 @@ async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
     assert_eq!(traces(system).await, before, "neither a key nor a row");
 }
 
-/// The token with its last characters changed, so that its signature is wrong.
-fn expired_like(token: &str) -> String {
+/// The token with its last characters changed: the signature is wrong.
+fn tampered(token: &str) -> String {
     format!("{}AAAA", &token[..token.len() - 4])
 }
 
@@ -190,4 +184,24 @@ async fn bad_events_are_refused_with_a_reason() {
         expect(&event.to_string(), &system.admin.post("/api/v1/events", &event).await.unwrap(), 400, "malformed");
     }
     assert_eq!(traces(system).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_and_one_not_yet_valid_are_refused() {
+    use chassis::token::{Identity, Role, TokenKey};
+    use jiff::{SignedDuration, Timestamp};
+
+    let system = crate::support::private().await;
+    let secrets = std::fs::read(system.stack.data().join("secrets.json")).unwrap();
+    let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets).unwrap();
+    let key: TokenKey = secrets.token_key.parse().unwrap();
+    let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Guest };
+    let (hour, now) = (SignedDuration::from_hours(1), Timestamp::now());
+    let token_from = |from: Timestamp| key.sign(guest, from, hour).unwrap().0;
+    for (what, from) in [("expired", now - hour * 2), ("early", now + hour)] {
+        let answer = system.admin.with_token(&token_from(from)).get("/api/v1/bookings").await.unwrap();
+        expect(what, &answer, 401, "unauthorized");
+    }
+    let good = system.admin.with_token(&token_from(now)).get("/api/v1/bookings").await.unwrap();
+    assert_eq!(good.status, 200);
 }

@@ -25,6 +25,8 @@ async fn redis_emptied_under_load_is_rebuilt_without_overselling() {
         some_sold(&system, event, 30 + 40 * round).await;
     }
     everything_adds_up(&system, event, tier, crowd.stop().await).await;
+    let epoch = system.admin.audit(event).await.unwrap().epoch;
+    assert_eq!(epoch, 3, "each loss is answered by one new epoch, however many replicas notice it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
