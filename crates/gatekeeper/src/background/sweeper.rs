@@ -31,6 +31,9 @@ pub async fn run(gate: Gate, positions: Positions, interval: Duration) {
     let mut registry_read: Option<Instant> = None;
     loop {
         ticks.tick().await;
+        if chassis::faults::is_on("no-sweep") {
+            continue;
+        }
         if registry_read.is_none_or(|at| at.elapsed() >= REGISTRY_INTERVAL) {
             update_registry(&gate, &mut rounds, &positions).await;
             registry_read = Some(Instant::now());
