@@ -43,7 +43,7 @@ unit: ## all Rust tests, the whole system among them
 bench: ## measure this machine's limits and how near to them Onsale comes (some minutes)
 	@scripts/setup.sh bench
 	cargo build --release --bins
-	target/release/onsale bench $(ARGS)
+	target/release/onsale bench --json target/bench.json $(ARGS)
 
 deny: ## licences, bans and sources of all dependencies (installs cargo-deny)
 	command -v cargo-deny > /dev/null || cargo install --locked cargo-deny

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long)]
     port: Option<u16>,
 
-    /// Rate limits by address. Off by default, since every local client has the same address.
+    /// Rate limits by address and customer. Off by default, since every local client has the same address.
     #[arg(long, value_enum, default_value_t = Switch::Off)]
     limits: Switch,
 

@@ -9,7 +9,7 @@ use crate::tools::Tools;
 
 /// The one configuration, also used by docker-compose.yml.
 const TEMPLATE: &str = include_str!("../../../nginx.conf");
-/// Requests a second per address while limits are on; `SafeTicket`'s and the booking system's 100, burst 200.
+/// Requests a second per address while limits are on.
 const RATE: u32 = 100;
 
 /// What varies.
