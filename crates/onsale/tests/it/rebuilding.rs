@@ -69,7 +69,6 @@ async fn redis_restarted_from_an_old_copy_is_not_believed() {
         };
         eventually("it is bought", BACK_WITHIN, buys).await;
     }
-    let sold = system.bookings(event).await;
     let stopped = redis.clone();
     tokio::task::spawn_blocking(move || stopped.down(Signal::SIGKILL)).await.unwrap();
     let refused = system.guest().await.buy(event, tier, 1).await.unwrap();
@@ -78,6 +77,8 @@ async fn redis_restarted_from_an_old_copy_is_not_believed() {
     copy_folder(&copy.path().join("appendonlydir"), &data.join("appendonlydir"));
     give_like(&data, &data.join("appendonlydir"));
     redis.up();
+    sells_again(&system, event, tier).await;
+    let sold = system.bookings(event).await;
 
     let crowd = Crowd::buying(&system.admin, event, tier, 10);
     sold_out(&system, event).await;
