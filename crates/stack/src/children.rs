@@ -140,6 +140,17 @@ impl Managed {
         }
     }
 
+    /// Kills it as by `kill -9` and returns once it is gone, its connections closed; it is started again.
+    pub fn kill(&self) {
+        let mut state = self.lock();
+        let pid = state.pid;
+        while pid != 0 && state.pid == pid {
+            send(pid, Signal::SIGKILL);
+            state =
+                self.changed.wait_timeout(state, Duration::from_millis(200)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Ends it by this signal and keeps it down until [`Self::up`].
     pub fn down(&self, signal: Signal) {
         let mut state = self.lock();

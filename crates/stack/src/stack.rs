@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use chassis::token::{Identity, Role as TokenRole, TokenKey};
 use contract::{CustomerId, paths};
 use jiff::{SignedDuration, Timestamp};
-use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::children::{Managed, Report, Role};
@@ -140,9 +139,9 @@ impl Stack {
         children.iter().find(|child| child.role() == role).cloned().with_context(|| format!("there is no {role}"))
     }
 
-    /// Kills a process as by `kill -9`; it is started again.
+    /// Kills a process as by `kill -9` and returns once it is gone; it is started again.
     pub fn kill(&self, role: Role) -> anyhow::Result<()> {
-        self.child(role)?.signal(Signal::SIGKILL);
+        self.child(role)?.kill();
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::call::{ScriptError, is_broken, new_command, send};
 use crate::keys::{EventKeys, LOADED_EVENTS};
 use crate::link::Link;
 
-/// How long one replica may take to load an event before another tries.
+/// How long a replica that loads an event may be silent before another tries.
 pub const LOADING_MS: u64 = 3_000;
 
 /// The id of the Redis process at the other end of a new connection.
@@ -47,6 +47,14 @@ pub async fn claim_loading(link: &Link, keys: &EventKeys) -> Result<bool, Script
     let mut command = new_command("SET");
     command.arg(keys.loading()).arg(1).arg("NX").arg("PX").arg(LOADING_MS);
     Ok(query::<Option<String>>(link, "claim_loading", &command).await?.is_some())
+}
+
+/// Keeps others from loading the event for the full time again.
+pub async fn renew_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
+    let mut command = new_command("PEXPIRE");
+    command.arg(keys.loading()).arg(LOADING_MS);
+    let _: i64 = query(link, "renew_loading", &command).await?;
+    Ok(())
 }
 
 /// Lets others load the event again.

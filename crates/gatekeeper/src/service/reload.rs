@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chassis::retry::Backoff;
 use contract::EventId;
@@ -23,6 +23,8 @@ use crate::vault_client::{VaultClient, VaultError};
 const RELOADS_MAX: usize = 64;
 /// Tries of one reload, about five seconds in all.
 const TRIES_MAX: u32 = 24;
+/// How often the claim on loading an event is renewed.
+const CLAIM_RENEWAL: Duration = Duration::from_millis(registry::LOADING_MS / 3);
 /// Waits between tries.
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_LONGEST: Duration = Duration::from_millis(250);
@@ -97,18 +99,30 @@ impl Reloader {
         if !registry::claim_loading(&self.link, &keys).await? {
             return Err(ReloadError::Elsewhere);
         }
-        let claimed = Instant::now();
         // Looked at again under the claim: another replica may have finished in between, and a second epoch would void
         // what was admitted under the first.
         let loaded = match self.is_loaded(&keys, stale).await {
-            Ok(false) => self.load(event, &keys).await,
+            Ok(false) => self.load_under_claim(event, &keys).await,
             seen => seen.map(|_| ()),
         };
-        // After its time the claim may be another replica's.
-        if claimed.elapsed() < Duration::from_millis(registry::LOADING_MS / 2) {
-            registry::end_loading(&self.link, &keys).await?;
-        }
+        registry::end_loading(&self.link, &keys).await?;
         loaded
+    }
+
+    /// A large projection takes longer than the claim lasts, so the claim is renewed meanwhile.
+    async fn load_under_claim(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {
+        let renewing = async {
+            loop {
+                tokio::time::sleep(CLAIM_RENEWAL).await;
+                if let Err(error) = registry::renew_loading(&self.link, keys).await {
+                    tracing::debug!(event_id = %event, %error, "the claim on loading could not be renewed");
+                }
+            }
+        };
+        tokio::select! {
+            loaded = self.load(event, keys) => loaded,
+            () = renewing => unreachable!("it never ends"),
+        }
     }
 
     async fn is_loaded(&self, keys: &EventKeys, stale: Option<i64>) -> Result<bool, ReloadError> {

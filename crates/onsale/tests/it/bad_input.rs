@@ -11,7 +11,8 @@ use crate::support::{System, shared};
 async fn traces(system: &System) -> (i64, i64) {
     let keys: i64 = redis::cmd("DBSIZE").query_async(&mut system.redis().await).await.unwrap();
     let rows = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM reservations) + (SELECT count(*) FROM customers) \
-                + (SELECT count(*) FROM bookings) + (SELECT count(*) FROM journal)";
+                + (SELECT count(*) FROM bookings) + (SELECT count(*) FROM booking_items) + (SELECT count(*) FROM journal) \
+                + (SELECT count(*) FROM tiers) + (SELECT count(*) FROM seats)";
     (keys, system.postgres().await.query_one(rows, &[]).await.unwrap().get(0))
 }
 
@@ -88,7 +89,19 @@ async fn bad_bodies_get_the_right_problem_and_leave_no_trace() {
         ),
         (json!({"seats": "A-1-1"}), 400, "malformed"),
         (json!({"tier_id": tier, "quantity": 1}), 404, "not_found"),
+        (json!({"tier_id": tier, "quantity": "1"}), 400, "malformed"),
+        (json!({"tier_id": tier}), 400, "malformed"),
     ];
+    for (quantity, status, code) in [
+        (json!(0), 400, "malformed"),
+        (json!(-1), 400, "malformed"),
+        (json!(11), 422, "limit_exceeded"),
+        (json!(9_223_372_036_854_775_808_u64), 400, "malformed"),
+    ] {
+        let body = json!({"tier_id": tier, "quantity": quantity});
+        let answer = guest.post(&format!("/api/v1/events/{event}/holds"), &body).await.unwrap();
+        expect(&body.to_string(), &answer, status, code);
+    }
     for (body, status, code) in holds {
         let answer = guest.post(&format!("/api/v1/events/{seats}/holds"), &body).await.unwrap();
         expect(&body.to_string(), &answer, status, code);
@@ -100,6 +113,7 @@ async fn bad_bodies_get_the_right_problem_and_leave_no_trace() {
 async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
     let system = shared().await;
     let (event, tier) = system.tier_event(10).await;
+    let seats = system.seat_event().await;
     let guest = system.guest().await;
     let before = traces(system).await;
     let good = json!({"event_id": event, "tier_id": tier, "quantity": 1});
@@ -149,10 +163,11 @@ async fn bad_requests_get_the_right_problem_and_leave_no_trace() {
     ] {
         expect(&path, &guest.get(&path).await.unwrap(), status, code);
     }
-    let lock = |label: &str| format!("/api/v1/events/{event}/seats/{label}/lock");
-    for label in ["%7Be%7D-1-1", "A-1-1%0d%0a", "%00", "%D0%90-1-1"] {
-        let answer = guest.post(&lock(label), &Value::Null).await.unwrap();
-        assert!(matches!(answer.status.as_u16(), 400 | 404), "{label}: {}", answer.body);
+    for label in ["%7Be%7D-1-1", "A-1-1%0d%0a", "%00", "%D0%90-1-1", "A-1-%EF%BC%91", "A-0-1", "A"] {
+        for what in ["lock", "unlock"] {
+            let path = format!("/api/v1/events/{seats}/seats/{label}/{what}");
+            expect(&path, &guest.post(&path, &Value::Null).await.unwrap(), 400, "malformed");
+        }
     }
     expect("method", &guest.call(Method::PUT, "/api/v1/bookings", &good).await.unwrap(), 405, "method_not_allowed");
     assert_eq!(traces(system).await, before, "neither a key nor a row");
@@ -198,10 +213,15 @@ async fn an_expired_token_and_one_not_yet_valid_are_refused() {
     let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Guest };
     let (hour, now) = (SignedDuration::from_hours(1), Timestamp::now());
     let token_from = |from: Timestamp| key.sign(guest, from, hour).unwrap().0;
+    let (event, tier) = system.tier_event(10).await;
+    let before = traces(&system).await;
     for (what, from) in [("expired", now - hour * 2), ("early", now + hour)] {
-        let answer = system.admin.with_token(&token_from(from)).get("/api/v1/bookings").await.unwrap();
-        expect(what, &answer, 401, "unauthorized");
+        let customer = system.admin.with_token(&token_from(from));
+        expect(what, &customer.get("/api/v1/bookings").await.unwrap(), 401, "unauthorized");
+        expect(what, &customer.buy(event, tier, 1).await.unwrap(), 401, "unauthorized");
+        expect(what, &customer.hold_tier(event, tier, 1).await.unwrap(), 401, "unauthorized");
     }
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
     let good = system.admin.with_token(&token_from(now)).get("/api/v1/bookings").await.unwrap();
     assert_eq!(good.status, 200);
 }
