@@ -10,6 +10,7 @@ use chassis::metrics::Metrics;
 use chassis::token::TokenKey;
 use chassis::{api_error, server, telemetry};
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 
 use crate::background::positions::Positions;
 use crate::background::{journal, sweeper};
@@ -24,6 +25,9 @@ use crate::routes;
 use crate::service::Gate;
 use crate::service::reload::Reloader;
 use crate::vault_client::VaultClient;
+
+/// Holds whose replies were lost and that are being released; more are left to their deadlines.
+const ABANDONING_MAX: usize = 256;
 
 /// The gatekeeper, bound to its address and ready to run.
 pub struct Application {
@@ -92,6 +96,7 @@ fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {
         commits: CommitQueue::new(vault.clone(), link.clone(), config.commit_wait(), metrics.commits_waiting.clone()),
         reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.reloads.clone()),
         commit_lease_ms: config.commit_lease_ms.into(),
+        abandoning: Arc::new(Semaphore::new(ABANDONING_MAX)),
         link,
         vault,
         catalog,

@@ -1,7 +1,8 @@
 //! Holds: a customer's claim for a while.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chassis::retry::Backoff;
 use contract::api::{HoldView, NewHold};
 use contract::internal::Items;
 use contract::values::QuantityError;
@@ -10,10 +11,15 @@ use jiff::Timestamp;
 
 use super::{Gate, ServiceError, refused};
 use crate::catalog::Event;
+use crate::keys::EventKeys;
 use crate::scripts::check_and_decrement::{self, Attempt, Claim};
 use crate::scripts::release_hold::{self, Release};
-use crate::scripts::{Admission, Hold, HoldRefusal, extend_hold, hold_seats, read_hold};
+use crate::scripts::{Admission, Hold, HoldRefusal, ScriptError, extend_hold, hold_seats, read_hold};
 
+/// Tries to release a hold whose reply was lost, about ten seconds in all, and the waits between them.
+const ABANDON_TRIES_MAX: u32 = 12;
+const ABANDON_FIRST: Duration = Duration::from_millis(100);
+const ABANDON_LONGEST: Duration = Duration::from_secs(1);
 /// Extensions can stretch a hold to this many times its length in all.
 const LIFETIME_FACTOR: i64 = 5;
 
@@ -126,8 +132,12 @@ pub(super) async fn admit_tier(gate: &Gate, event: &Event, attempt: Attempt) -> 
         gate.metrics.latch_hits.inc();
         return Ok(Admission::SoldOut { available });
     }
-    let admission = check_and_decrement::call(&gate.link, &event.keys, attempt).await;
-    let admission = admission.map_err(|error| gate.failed(event_id, error))?;
+    let admission = check_and_decrement::call(&gate.link, &event.keys, attempt).await.map_err(|error| {
+        if matches!(attempt.claim, Claim::Hold { .. }) {
+            abandon(gate, event_id, attempt.rid, attempt.customer, &error);
+        }
+        gate.failed(event_id, error)
+    })?;
     gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
     if let Admission::SoldOut { available } = admission {
         gate.latch.close(event_id, attempt.tier, available, asked_at);
@@ -207,11 +217,40 @@ async fn hold_seats(
     let rid = ReservationId::fresh();
     let ttl_ms = ttl_ms(event);
     let attempt = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
-    let admission = hold_seats::call(&gate.link, &event.keys, attempt).await;
-    let admission = admission.map_err(|error| gate.failed(event.record.event_id, error))?;
+    let event_id = event.record.event_id;
+    let admission = hold_seats::call(&gate.link, &event.keys, attempt).await.map_err(|error| {
+        abandon(gate, event_id, rid, customer, &error);
+        gate.failed(event_id, error)
+    })?;
     gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
     let (epoch, deadline) = admitted(event, admission)?;
     view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
+}
+
+/// After a lost reply the hold may be there, and nobody was told its id: it is released in the background. A commit's
+/// short lease sees to itself.
+fn abandon(gate: &Gate, event: EventId, rid: ReservationId, customer: CustomerId, error: &ScriptError) {
+    if !matches!(error, ScriptError::Redis { .. } | ScriptError::Link(_)) {
+        return;
+    }
+    // Beyond this many, holds are left to their deadlines.
+    let Ok(turn) = gate.abandoning.clone().try_acquire_owned() else { return };
+    let link = gate.link.clone();
+    tokio::spawn(async move {
+        let _turn = turn;
+        let keys = EventKeys::of(event);
+        let mut backoff = Backoff::new(ABANDON_FIRST, ABANDON_LONGEST);
+        for _ in 0..ABANDON_TRIES_MAX {
+            tokio::time::sleep(backoff.next_wait()).await;
+            match release_hold::call(&link, &keys, Release::Hold(rid), customer).await {
+                Err(ScriptError::Redis { .. } | ScriptError::Link(_)) => {}
+                released => {
+                    tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(()))), "abandoned");
+                    return;
+                }
+            }
+        }
+    });
 }
 
 fn ttl_ms(event: &Event) -> i64 {

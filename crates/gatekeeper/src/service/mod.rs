@@ -11,6 +11,7 @@ pub mod reload;
 use std::sync::Arc;
 
 use contract::{EventId, Problem};
+use tokio::sync::Semaphore;
 
 pub use error::ServiceError;
 
@@ -42,6 +43,8 @@ pub struct Gate {
     pub metrics: GateMetrics,
     /// A commit's lease, in milliseconds.
     pub commit_lease_ms: i64,
+    /// Holds with lost replies being released at a time.
+    pub abandoning: Arc<Semaphore>,
 }
 
 impl Gate {

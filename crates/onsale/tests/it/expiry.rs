@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use contract::EventId;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use stack::client::Answer;
 
-use crate::support::{eventually, hold, private, shared};
+use crate::support::{System, eventually, hold, private, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swept_hold_is_back_within_a_second_of_its_end() {
@@ -136,4 +138,40 @@ async fn a_hold_can_be_extended_only_so_far() {
     };
     eventually("the hold ends in spite of extensions", Duration::from_secs(8), ends).await;
     assert!(jiff::Timestamp::now() >= limit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_whose_reply_was_lost_is_released_long_before_its_deadline() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(4).await;
+    let seats = system.seat_event().await;
+    // One replica throughout: it is connected, and Redis knows its scripts.
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    for held in [guest.hold_tier(event, tier, 4).await, guest.hold_seats(seats, &["A-1-1"]).await].map(Result::unwrap) {
+        let held = hold(held);
+        let path = format!("/api/v1/events/{}/holds/{}", held.event_id, held.hold_id);
+        assert_eq!(guest.call(reqwest::Method::DELETE, &path, &Value::Null).await.unwrap().status, 204);
+    }
+    // Redis carries out what it was sent, but later than anybody waits for.
+    let redis = system.stack.child(stack::Role::Redis).unwrap();
+    redis.signal(Signal::SIGSTOP);
+    let (tickets, seat) = tokio::join!(guest.hold_tier(event, tier, 4), guest.hold_seats(seats, &["A-1-1"]));
+    redis.signal(Signal::SIGCONT);
+    for answer in [tickets.unwrap(), seat.unwrap()] {
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "inventory_rebuilding"));
+    }
+    // Each was made once more, and given back: two further steps of the event's feed.
+    eventually("what was held is back", Duration::from_secs(5), async || {
+        feed_steps(&system, event).await == 4 && feed_steps(&system, seats).await == 4
+    })
+    .await;
+    assert_eq!(system.clean_audit(event).await.tiers[0].available, 4);
+    assert_eq!(system.clean_audit(seats).await.seats.available, 100);
+}
+
+/// How often an event's inventory changed since it was loaded for the first time.
+async fn feed_steps(system: &System, event: EventId) -> i64 {
+    let mut redis = system.redis().await;
+    let meta = format!("{{e:{event}}}:meta");
+    redis::cmd("HGET").arg(meta).arg("feed_seq").query_async::<i64>(&mut redis).await.unwrap() - 1_000_000_000
 }
