@@ -15,7 +15,7 @@ local map = ARGV[9]
 local _, available = string.gsub(map, 'a', 'a')
 redis.call('HSET', META, 'run_id', ARGV[1], 'epoch', ARGV[2], 'state', ARGV[3], 'on_sale_at_ms', ARGV[4],
   'ends_at_ms', ARGV[5], 'customer_max', ARGV[6], 'applied_seq', ARGV[7], 'feed_seq', ARGV[8],
-  'seats_total', #map, 'seats_available', available)
+  'seats_total', #map, 'seats_available', available, 'loaded_at_ms', int(now_ms()))
 if #map > 0 then
   redis.call('SET', MAP, map)
 end

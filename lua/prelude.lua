@@ -1,8 +1,8 @@
 -- What every script stands on. It is put in front of each of them when they are loaded.
 --
 -- KEYS, the same for every script and all of one event, so that they share a Redis Cluster slot:
---   1 meta       HASH    epoch, run_id, sale window and state, limit, applied_seq, feed_seq, seats_total,
---                        seats_available, and t:<tier id> -> tickets available
+--   1 meta       HASH    epoch, run_id, loaded_at_ms, sale window and state, limit, applied_seq, feed_seq,
+--                        seats_total, seats_available, and t:<tier id> -> tickets available
 --   2 ledger     HASH    rid -> entry (below): every attempt that has inventory and no verdict yet
 --   3 due        ZSET    rid -> the time in ms at which its entry needs attention
 --   4 customers  HASH    customer id -> tickets held, committing and sold

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use contract::internal::{EventRecord, TierRecord};
 use contract::{EventId, TierId};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::keys::EventKeys;
@@ -35,6 +36,12 @@ impl Event {
     fn new(record: EventRecord) -> Self {
         let tier_ids = record.tiers.iter().map(|tier| tier.tier_id).collect();
         Self { keys: EventKeys::of(record.event_id), tier_ids, record }
+    }
+
+    /// Whether it has ended: nothing of it is sold any more.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.record.ends_at
     }
 
     /// One of its tiers.
@@ -78,11 +85,12 @@ impl Catalog {
         event
     }
 
-    /// Every event remembered.
+    /// Every event remembered that is not over.
     #[must_use]
-    pub fn event_ids(&self) -> Vec<EventId> {
+    pub fn not_over(&self, now: Timestamp) -> Vec<EventId> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().filter(|(_, (event, _))| event.is_some()).map(|(id, _)| *id).collect()
+        let is_current = |event: &Option<Arc<Event>>| event.as_ref().is_some_and(|event| !event.is_over(now));
+        known.iter().filter(|(_, (event, _))| is_current(event)).map(|(id, _)| *id).collect()
     }
 
     async fn event_not_older(&self, id: EventId, most: Option<Duration>) -> Result<Option<Arc<Event>>, VaultError> {

@@ -52,6 +52,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_SWEEP_INTERVAL_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(50..=1_000))]
     pub sweep_interval_ms: u32,
 
+    /// How long an event stays in Redis once it is over, in seconds.
+    #[arg(long, env = "ONSALE_RETIRE_AFTER_SECONDS", default_value_t = 3_600)]
+    pub retire_after_seconds: u32,
+
     /// How long "sold out" is remembered, in milliseconds: 0 asks Redis every time, 250 is the most.
     #[arg(long, env = "ONSALE_LATCH_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=250))]
     pub latch_ms: u32,
@@ -76,6 +80,12 @@ impl Config {
     #[must_use]
     pub fn sweep_interval(&self) -> Duration {
         Duration::from_millis(self.sweep_interval_ms.into())
+    }
+
+    /// How long an event stays in Redis once it is over.
+    #[must_use]
+    pub fn retire_after(&self) -> Duration {
+        Duration::from_secs(self.retire_after_seconds.into())
     }
 
     /// How long "sold out" is remembered.

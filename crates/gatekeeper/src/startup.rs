@@ -41,7 +41,8 @@ impl Application {
         let metrics = Metrics::new()?;
         let gate = build_gate(&config, &metrics)?;
         let positions = Positions::default();
-        tokio::spawn(sweeper::run(gate.clone(), positions.clone(), config.sweep_interval()));
+        let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
+        tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
         tokio::spawn(journal::run(gate.clone(), positions));
 
         let (listener, address) =

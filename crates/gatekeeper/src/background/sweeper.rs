@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use contract::{EventId, ReservationId};
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 
 use super::positions::Positions;
 use crate::keys::EventKeys;
-use crate::scripts::{ScriptError, registry, settle, sweep};
-use crate::service::Gate;
+use crate::scripts::{ScriptError, read_inventory, registry, retire_event, settle, sweep};
+use crate::service::{Gate, ServiceError};
 
 /// A quiet event is looked at this often at least: another replica may have made a hold that is due before the last one
 /// seen here. A hold lasts at least a second, so none waits longer than this after its end.
@@ -23,8 +24,18 @@ const SWEEPS_IN_A_ROW_MAX: usize = 100;
 /// Events swept at a time.
 const SWEEPS_MAX: usize = 16;
 
+/// The rhythm of the work.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    /// Between rounds.
+    pub interval: Duration,
+    /// How long an event stays in Redis once it is over.
+    pub retire_after: Duration,
+}
+
 /// Sweeps forever.
-pub async fn run(gate: Gate, positions: Positions, interval: Duration) {
+pub async fn run(gate: Gate, positions: Positions, rhythm: Rhythm) {
+    let Rhythm { interval, retire_after } = rhythm;
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rounds: HashMap<EventId, Instant> = HashMap::new();
@@ -40,16 +51,16 @@ pub async fn run(gate: Gate, positions: Positions, interval: Duration) {
         }
         let now = Instant::now();
         let due: Vec<_> = rounds.iter().filter(|(_, next)| **next <= now).map(|(event, _)| *event).collect();
-        let swept = stream::iter(due.into_iter().map(|event| sweep_event(&gate, &positions, event)));
+        let swept = stream::iter(due.into_iter().map(|event| sweep_event(&gate, &positions, event, retire_after)));
         let next: Vec<_> = swept.buffer_unordered(SWEEPS_MAX).collect().await;
         rounds.extend(next.into_iter().map(|(event, wait)| (event, Instant::now() + wait)));
     }
 }
 
-/// Takes up every event that this Redis has, or that this replica has sold: after a FLUSHALL only the latter remain, and
+/// Takes up every event that this Redis has, or that this replica remembers and that are not over: after a FLUSHALL only the latter remain, and
 /// sweeping them is what notices.
 async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, positions: &Positions) {
-    let mut known: HashSet<_> = gate.catalog.event_ids().into_iter().collect();
+    let mut known: HashSet<_> = gate.catalog.not_over(Timestamp::now()).into_iter().collect();
     match registry::loaded_events(&gate.link).await {
         Ok(loaded) => known.extend(loaded),
         Err(error) => {
@@ -65,34 +76,66 @@ async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, po
 }
 
 /// Sweeps until nothing is due, a bounded number of times: thousands of holds may end at the same moment.
-async fn sweep_event(gate: &Gate, positions: &Positions, event: EventId) -> (EventId, Duration) {
-    for _ in 1..SWEEPS_IN_A_ROW_MAX {
-        let (_, wait) = sweep_once(gate, positions, event).await;
-        if !wait.is_zero() {
-            return (event, wait);
+async fn sweep_event(
+    gate: &Gate,
+    positions: &Positions,
+    event: EventId,
+    retire_after: Duration,
+) -> (EventId, Duration) {
+    let mut next = Some(Duration::ZERO);
+    for _ in 0..SWEEPS_IN_A_ROW_MAX {
+        next = sweep_once(gate, positions, event).await;
+        if !next.is_some_and(|wait| wait.is_zero()) {
+            break;
         }
     }
-    sweep_once(gate, positions, event).await
+    if next.is_none()
+        && let Err(error) = retire_if_over(gate, event, retire_after).await
+    {
+        tracing::debug!(%error, event_id = %event, "an event that is over could not be retired");
+    }
+    (event, next.unwrap_or(QUIET_MAX).min(QUIET_MAX))
 }
 
-async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> (EventId, Duration) {
+/// Forgets an event that has been over for long enough.
+async fn retire_if_over(gate: &Gate, event: EventId, retire_after: Duration) -> Result<(), ServiceError> {
+    let keys = EventKeys::of(event);
+    if !is_over(gate, event).await || !retire_event::call(&gate.link, &keys, retire_after).await? {
+        return Ok(());
+    }
+    registry::forget_loaded(&gate.link, event).await?;
+    tracing::info!(event_id = %event, "an event that is over was retired");
+    // Somebody may have asked for it and had it loaded in between; a load enters it once more when it is done.
+    match read_inventory::call(&gate.link, &keys, &[], false).await {
+        Ok(_) => Ok(registry::remember_loaded(&gate.link, event).await?),
+        Err(ScriptError::NotLoaded { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// False if that cannot be said.
+async fn is_over(gate: &Gate, event: EventId) -> bool {
+    gate.event(event).await.is_ok_and(|event| event.is_over(Timestamp::now()))
+}
+
+/// How long until something is due; `None` when nothing is under way.
+async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Option<Duration> {
     let keys = EventKeys::of(event);
     let swept = match sweep::call(&gate.link, &keys).await {
         Ok(swept) => swept,
         Err(error) => {
-            if let ScriptError::NotLoaded { .. } = &error {
+            if matches!(error, ScriptError::NotLoaded { .. }) && !is_over(gate, event).await {
                 // What matters here is that it is being brought back.
                 let _ = gate.failed(event, error);
             }
-            return (event, QUIET_MAX);
+            return Some(QUIET_MAX);
         }
     };
     positions.set(event, swept.applied_seq);
-    let wait = swept.next_due.unwrap_or(QUIET_MAX).min(QUIET_MAX);
     if !swept.overdue.is_empty() {
         tokio::spawn(resolve(gate.clone(), event, swept.epoch, swept.overdue));
     }
-    (event, wait)
+    swept.next_due
 }
 
 /// Asks the vault what became of overdue commits and settles them. What it cannot say now stays overdue.

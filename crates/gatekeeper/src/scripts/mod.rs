@@ -14,6 +14,7 @@ pub mod read_hold;
 pub mod read_inventory;
 pub mod registry;
 pub mod release_hold;
+pub mod retire_event;
 pub mod settle;
 pub mod sweep;
 
@@ -56,7 +57,7 @@ pub mod code {
 mod tests {
     use super::*;
 
-    fn all() -> [&'static LuaScript; 12] {
+    fn all() -> [&'static LuaScript; 13] {
         [
             &apply_journal::SCRIPT,
             &audit_event::SCRIPT,
@@ -68,6 +69,7 @@ mod tests {
             &read_hold::SCRIPT,
             &read_inventory::SCRIPT,
             &release_hold::SCRIPT,
+            &retire_event::SCRIPT,
             &settle::SCRIPT,
             &sweep::SCRIPT,
         ]

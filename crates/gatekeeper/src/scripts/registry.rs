@@ -42,6 +42,14 @@ pub async fn remember_loaded(link: &Link, event: EventId) -> Result<(), ScriptEr
     Ok(())
 }
 
+/// Takes an event that was retired off the loaded ones.
+pub async fn forget_loaded(link: &Link, event: EventId) -> Result<(), ScriptError> {
+    let mut command = new_command("SREM");
+    command.arg(LOADED_EVENTS).arg(event.to_string());
+    let _: i64 = query(link, "forget_loaded", &command).await?;
+    Ok(())
+}
+
 /// Makes this replica the one that loads the event; false if another is at it.
 pub async fn claim_loading(link: &Link, keys: &EventKeys) -> Result<bool, ScriptError> {
     let mut command = new_command("SET");

@@ -138,6 +138,8 @@ impl Reloader {
         registry::remember_loaded(&self.link, event).await?;
         let Some(projection) = self.vault.issue_epoch(event, run_id.to_string()).await? else { return Ok(()) };
         let installed = load_event::call(&self.link, keys, &projection).await?;
+        // Once more: it may have been retired, and taken off, since.
+        registry::remember_loaded(&self.link, event).await?;
         tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
         self.reloads.inc();
         self.catalog.remember(projection.event);

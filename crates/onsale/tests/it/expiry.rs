@@ -8,7 +8,9 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use stack::client::Answer;
 
-use crate::support::{System, eventually, hold, private, shared};
+use crate::support::{System, eventually, hold, private, private_with, shared};
+
+const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swept_hold_is_back_within_a_second_of_its_end() {
@@ -174,4 +176,34 @@ async fn feed_steps(system: &System, event: EventId) -> i64 {
     let mut redis = system.redis().await;
     let meta = format!("{{e:{event}}}:meta");
     redis::cmd("HGET").arg(meta).arg("feed_seq").query_async::<i64>(&mut redis).await.unwrap() - 1_000_000_000
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
+    let system = private_with(|options| {
+        options.gatekeeper_env.push(("ONSALE_RETIRE_AFTER_SECONDS".into(), "2".into()));
+    })
+    .await;
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
+    let (event, tier) = system.tier_event_with(4, |event| (event.starts_at, event.ends_at) = (soon - HOUR, soon)).await;
+    let guest = system.guest().await;
+    assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
+    let (pattern, mut redis) = (format!("{{e:{event}}}:*"), system.redis().await);
+    let keys = async |redis: &mut redis::aio::MultiplexedConnection| {
+        redis::cmd("KEYS").arg(&pattern).query_async::<Vec<String>>(redis).await.unwrap().len()
+    };
+    assert!(keys(&mut redis).await > 0);
+    let is_retired = async || {
+        let mut redis = system.redis().await;
+        let listed: bool =
+            redis::cmd("SISMEMBER").arg("onsale:events").arg(event.to_string()).query_async(&mut redis).await.unwrap();
+        keys(&mut redis).await == 0 && !listed
+    };
+    eventually("it is gone from Redis", Duration::from_secs(15), is_retired).await;
+    // Asked for, it is there again for a while, as it was.
+    let is_shown = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(3);
+    eventually("it is shown with what is left", Duration::from_secs(5), is_shown).await;
+    assert_eq!(guest.buy(event, tier, 1).await.unwrap().code(), "not_bookable");
+    eventually("it is gone from Redis again", Duration::from_secs(15), is_retired).await;
+    assert_eq!(guest.get("/api/v1/bookings").await.unwrap().body["total"], 1);
 }
