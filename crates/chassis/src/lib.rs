@@ -2,6 +2,7 @@
 
 pub mod api_error;
 pub mod credential;
+pub mod deadline;
 pub mod faults;
 pub mod json;
 pub mod log;

@@ -60,6 +60,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_LATCH_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=250))]
     pub latch_ms: u32,
 
+    /// The longest a request may take, in milliseconds; what takes longer is answered with 503.
+    #[arg(long, env = "ONSALE_REQUEST_LIMIT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1_000..=30_000))]
+    pub request_limit_ms: u32,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,
@@ -86,6 +90,12 @@ impl Config {
     #[must_use]
     pub fn retire_after(&self) -> Duration {
         Duration::from_secs(self.retire_after_seconds.into())
+    }
+
+    /// The longest a request may take.
+    #[must_use]
+    pub fn request_limit(&self) -> Duration {
+        Duration::from_millis(self.request_limit_ms.into())
     }
 
     /// How long "sold out" is remembered.

@@ -1,8 +1,10 @@
 //! Which path leads to which handler.
 
+use actix_web::dev::HttpServiceFactory;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
 use actix_web::{Resource, Route};
-use chassis::{api_error, metrics};
+use chassis::{api_error, deadline, metrics};
 use contract::paths;
 
 use crate::handlers::{bookings, events, health, holds, seats, sessions};
@@ -37,7 +39,7 @@ fn api(api: &mut ServiceConfig) {
 }
 
 /// A path and its methods; any other method is told so.
-fn resource<const METHODS: usize>(path: &str, routes: [Route; METHODS]) -> Resource {
+fn resource<const METHODS: usize>(path: &str, routes: [Route; METHODS]) -> impl HttpServiceFactory + use<METHODS> {
     let resource = web::resource(path).default_service(web::to(api_error::no_such_method));
-    routes.into_iter().fold(resource, Resource::route)
+    routes.into_iter().fold(resource, Resource::route).wrap(from_fn(deadline::keep))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{App, HttpServer, dev, middleware, web};
 use anyhow::Context as _;
+use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
 use chassis::token::TokenKey;
@@ -48,6 +49,7 @@ impl Application {
         let (listener, address) =
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let metrics = web::Data::new(metrics);
+        let request_limit = web::Data::new(RequestLimit(config.request_limit()));
         let token_key: web::Data<TokenKey> = web::Data::new(config.token_key);
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
         let redis_url = config.redis_url;
@@ -63,6 +65,7 @@ impl Application {
                 .app_data(metrics.clone())
                 .app_data(token_key.clone())
                 .app_data(guest_time.clone())
+                .app_data(request_limit.clone())
                 .configure(routes::configure)
         })
         .workers(config.workers)

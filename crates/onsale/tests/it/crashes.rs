@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stack::Role;
 
-use crate::support::{Crowd, LEASE, booked, eventually, private, tally};
+use crate::support::{Crowd, LEASE, booked, eventually, private, private_with, tally};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gatekeeper_killed_between_decrement_and_commit_leaks_nothing() {
@@ -100,4 +100,21 @@ async fn readiness_says_what_is_down() {
     assert_eq!(replica.get("/health").await.unwrap().status, 200, "liveness asks nobody");
     redis.up();
     eventually("ready", Duration::from_secs(10), async || replica.get("/ready").await.unwrap().status == 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_too_long_is_given_up_and_said_so() {
+    let limit = ("ONSALE_REQUEST_LIMIT_MS".to_owned(), "1000".to_owned());
+    let system = private_with(move |options| options.gatekeeper_env.push(limit.clone())).await;
+    let guest = system.guest().await;
+    assert_eq!(guest.get("/api/v1/bookings").await.unwrap().status, 200);
+    let vault = system.stack.child(Role::Vault).unwrap();
+    vault.signal(nix::sys::signal::Signal::SIGSTOP);
+    let asked = Instant::now();
+    let answer = guest.get("/api/v1/bookings").await.unwrap();
+    let took = asked.elapsed();
+    vault.signal(nix::sys::signal::Signal::SIGCONT);
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"));
+    assert!(answer.body["detail"].as_str().unwrap().contains("too long"), "{}", answer.body);
+    assert!(took >= Duration::from_millis(950) && took < Duration::from_secs(10), "{took:?}");
 }
