@@ -31,6 +31,10 @@ if [ ${#need[@]} -gt 0 ]; then
             echo "Missing programs. As root, run: apt-get install ${need[*]}" >&2
             exit 1
         fi
+        if ! sudo -v; then
+            echo "Missing programs, and no right to install them. As root, run: apt-get install ${need[*]}" >&2
+            exit 1
+        fi
         sudo=(sudo)
     fi
     if ! command -v apt-get > /dev/null; then
@@ -38,19 +42,39 @@ if [ ${#need[@]} -gt 0 ]; then
         exit 1
     fi
     echo "installing ${need[*]}"
-    # Onsale starts servers of its own; those of the packages are not to be started.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e $policy ]; then
-        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy > /dev/null
-        "${sudo[@]}" chmod +x $policy
-        trap '"${sudo[@]}" rm -f "$policy"' EXIT
-    fi
+    # Onsale starts servers of its own. Those of the packages are neither started now nor at the next boot, and Postgres'
+    # package makes no cluster.
+    added=()
+    trap '[ ${#added[@]} -eq 0 ] || "${sudo[@]}" rm -f "${added[@]}"' EXIT
+    add() { # path, mode, text: unless it is there
+        [ ! -e "$1" ] || return 0
+        "${sudo[@]}" mkdir -p "$(dirname "$1")"
+        printf '%b' "$3" | "${sudo[@]}" tee "$1" > /dev/null
+        "${sudo[@]}" chmod "$2" "$1"
+        added+=("$1")
+    }
+    add /usr/sbin/policy-rc.d 755 '#!/bin/sh\nexit 101\n'
+    add /etc/postgresql-common/createcluster.d/onsale.conf 644 'create_main_cluster = false\n'
     "${sudo[@]}" apt-get update -qq
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}"
+    for package in "${need[@]}"; do
+        case $package in
+            redis-server | postgresql) service=$package ;;
+            nginx-light) service=nginx ;;
+            *) continue ;;
+        esac
+        if command -v systemctl > /dev/null; then
+            "${sudo[@]}" systemctl disable --quiet "$service" 2> /dev/null || true
+        fi
+    done
 fi
 
 if ! command -v cargo > /dev/null; then
     echo "Rust is missing. Install it as https://rustup.rs says, then try again." >&2
+    exit 1
+fi
+if [ "$what" = test ] && ! { cargo fmt --version && cargo clippy --version; } > /dev/null 2>&1; then
+    echo "Rust's formatter or linter is missing. Run: rustup component add rustfmt clippy" >&2
     exit 1
 fi
 

@@ -30,15 +30,20 @@ pub struct Postgres<'a> {
 impl Postgres<'_> {
     /// Makes the cluster unless there is one.
     pub fn init(&self) -> anyhow::Result<()> {
-        if self.folder.join("PG_VERSION").exists() {
+        if self.folder.exists() {
             return Ok(());
         }
-        process::make_server_folder(&self.folder)?;
+        // Made under another name, which only a complete cluster loses: one that was interrupted is made anew.
+        let draft = self.folder.with_extension("new");
+        if draft.exists() {
+            std::fs::remove_dir_all(&draft)?;
+        }
+        process::make_server_folder(&draft)?;
         let password_file = self.socket_folder.join("postgres-password");
         write_private(&password_file, self.secrets.postgres_password.as_bytes())?;
         process::give_to_servers(&password_file)?;
         let arguments = [
-            format!("--pgdata={}", self.folder.display()),
+            format!("--pgdata={}", draft.display()),
             format!("--username={USER}"),
             format!("--pwfile={}", password_file.display()),
             "--auth=scram-sha-256".into(),
@@ -47,7 +52,8 @@ impl Postgres<'_> {
             "--no-sync".into(),
         ];
         self.program("initdb", arguments.into(), "initdb.log").run(self.tools)?;
-        Ok(std::fs::remove_file(password_file)?)
+        std::fs::remove_file(password_file)?;
+        Ok(std::fs::rename(draft, &self.folder)?)
     }
 
     /// How the server is started. Durability settings are Postgres' own defaults: all on.
@@ -73,15 +79,22 @@ impl Postgres<'_> {
         self.program("pg_isready", arguments, "pg_isready.log").run(self.tools).is_ok()
     }
 
-    /// Makes the database unless there is one.
-    pub fn create_database(&self, is_new: bool) -> anyhow::Result<()> {
-        if !is_new {
+    /// Makes the database unless that was done before.
+    pub fn create_database(&self) -> anyhow::Result<()> {
+        let done = self.folder.join("onsale-database");
+        if done.exists() {
             return Ok(());
         }
         let arguments = ["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER, DATABASE].map(str::to_owned);
         let mut spec = self.program("createdb", arguments.into(), "createdb.log");
-        spec.environment.push(("PGPASSWORD".into(), self.secrets.postgres_password.clone()));
-        spec.run(self.tools)
+        spec.environment = [("PGPASSWORD", self.secrets.postgres_password.as_str()), ("LC_ALL", "C")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        match spec.run(self.tools) {
+            // A run before was interrupted right here.
+            Err(error) if !process::tail(&spec.log).contains("already exists") => Err(error),
+            _ => Ok(std::fs::write(done, "")?),
+        }
     }
 
     /// Its address over TCP.

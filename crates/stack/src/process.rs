@@ -129,6 +129,30 @@ pub fn make_server_folder(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whoever the servers run as must be able to reach their folders; says which folder on the way keeps them out.
+pub fn check_servers_can_enter(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    if !is_root() {
+        return Ok(());
+    }
+    let user = unprivileged_user()?;
+    for folder in path.ancestors() {
+        let metadata = std::fs::metadata(folder)?;
+        let may_enter = match (metadata.uid() == user.uid.as_raw(), metadata.gid() == user.gid.as_raw()) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        anyhow::ensure!(
+            metadata.mode() & may_enter != 0,
+            "{} cannot be entered by the user {UNPRIVILEGED_USER:?}, whom Redis, Postgres and nginx run as when started by \
+             root; choose a folder elsewhere, or open this one with chmod o+x",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
 /// Gives a file to whoever the servers run as.
 pub fn give_to_servers(path: &Path) -> anyhow::Result<()> {
     if is_root() {

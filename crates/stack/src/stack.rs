@@ -71,6 +71,7 @@ impl Stack {
             std::fs::remove_file(stale).with_context(|| format!("{} cannot be replaced", stale.display()))?;
         }
         let (data, mut temporary) = data_folder(options)?;
+        process::check_servers_can_enter(&data)?;
         let run = short_folder()?;
         let logs = data.join("logs");
         std::fs::create_dir_all(&logs)?;
@@ -89,12 +90,11 @@ impl Stack {
         let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
         let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
 
-        let is_new = !postgres.folder.join("PG_VERSION").exists();
         postgres.init().context("Postgres could not be set up")?;
         launch.child(Role::Redis, redis::spec(&tools, &data.join("redis"), &logs, ports.redis, &secrets)?);
         launch.child(Role::Postgres, postgres.spec(&options.postgres_settings));
         launch.wait(Role::Postgres, || postgres.is_ready())?;
-        postgres.create_database(is_new)?;
+        postgres.create_database()?;
         launch.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
         launch.child(Role::Vault, services::vault(options, &logs, ports.vault, &postgres.socket_url(), &secrets));
         launch.wait(Role::Vault, || is_ready(ports.vault))?;

@@ -142,6 +142,38 @@ async fn kept_data_is_there_again_next_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_was_interrupted_is_made_good_by_the_next() {
+    let data = TempDir::new().unwrap();
+    std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // As a kill within initdb leaves it.
+    std::fs::create_dir_all(data.path().join("postgres.new/base")).unwrap();
+    let arguments = ["--no-demo", "--replicas", "1", "--data", data.path().to_str().unwrap()];
+    let up = Up::start(&arguments);
+    up.ready().await;
+    up.end(Signal::SIGTERM).await;
+    // As a kill right after createdb leaves it.
+    std::fs::remove_file(data.path().join("postgres/onsale-database")).unwrap();
+    let up = Up::start(&arguments);
+    up.ready().await;
+    up.end(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_the_servers_cannot_enter_is_named() {
+    let closed = TempDir::new().unwrap();
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    if !stack::process::is_root() {
+        // An ordinary user's servers run as that user, who can enter what it made.
+        stack::process::check_servers_can_enter(closed.path()).unwrap();
+        return;
+    }
+    let options = stack::Options { data: Some(closed.path().join("data")), ..stack::Options::default() };
+    let started = tokio::task::spawn_blocking(move || stack::Stack::start(&options, std::sync::Arc::new(|_| ()))).await;
+    let error = started.unwrap().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.contains(&format!("{} cannot be entered", closed.path().display())), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vault_refuses_a_postgres_that_could_forget() {
     let options = stack::Options { postgres_settings: vec!["fsync=off".into()], ..stack::Options::default() };
     let started = tokio::task::spawn_blocking(move || stack::Stack::start(&options, std::sync::Arc::new(|_| ()))).await;
