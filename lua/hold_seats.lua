@@ -21,6 +21,13 @@ if not is_open(meta[3], meta[4], meta[5], now) then
   return { CLOSED, epoch }
 end
 
+local limit, wanted = tonumber(meta[6]), #ARGV - 5
+local owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
+if owned + wanted > limit and reclaim(now) then
+  -- Holds of the customer's own that ran out do not count.
+  publish()
+  owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
+end
 local seats, run_out, taken = {}, {}, { SEAT_TAKEN, epoch }
 for argument = 6, #ARGV do
   local index = ARGV[argument]
@@ -41,13 +48,12 @@ end
 if #taken > 2 then
   return taken
 end
-local owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
 for _, entry in pairs(run_out) do
   if entry.customer == customer then
     owned = owned - entry.quantity
   end
 end
-if owned + #seats > tonumber(meta[6]) then
+if owned + wanted > limit then
   return { LIMIT, epoch, owned }
 end
 

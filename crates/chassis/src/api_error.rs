@@ -27,7 +27,10 @@ impl ApiError {
     #[must_use]
     pub fn unavailable(cause: &dyn std::error::Error) -> Self {
         tracing::warn!(cause = %cause, "a dependency does not answer");
-        Self::new(Code::Unavailable, "A part of the service does not answer. The request may or may not have been carried out.")
+        Self::new(
+            Code::Unavailable,
+            "A part of the service does not answer. The request may or may not have been carried out.",
+        )
     }
 
     /// 404 that does not say whether the thing exists.

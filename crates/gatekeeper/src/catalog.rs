@@ -117,7 +117,11 @@ impl Catalog {
     fn put(&self, id: EventId, event: Option<Arc<Event>>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= EVENTS_MAX {
-            known.clear();
+            // A flood of invented ids makes room for itself; only true events in such a number start it over.
+            known.retain(|_, (event, _)| event.is_some());
+            if known.len() >= EVENTS_MAX {
+                known.clear();
+            }
         }
         known.insert(id, (event, Instant::now()));
     }

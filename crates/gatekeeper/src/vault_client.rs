@@ -39,6 +39,9 @@ pub enum VaultError {
     /// The vault answered something else.
     #[error("the vault answered {0}")]
     Unexpected(StatusCode),
+    /// The credential has characters that no header may have.
+    #[error("the service credential cannot be sent: {0}")]
+    Credential(#[from] reqwest::header::InvalidHeaderValue),
     /// The task that asked was ended.
     #[error("the process is stopping")]
     Stopping,
@@ -54,7 +57,7 @@ pub struct VaultClient {
 
 impl VaultClient {
     /// A client of the vault at `base`, run on the current runtime.
-    pub fn new(base: &str, credential: &Credential) -> anyhow::Result<Self> {
+    pub fn new(base: &str, credential: &Credential) -> Result<Self, VaultError> {
         let mut bearer = HeaderValue::from_str(&credential.bearer())?;
         bearer.set_sensitive(true);
         let http = Client::builder()

@@ -31,8 +31,10 @@ async fn a_hold_that_ran_out_is_free_for_the_next_even_without_a_sweep() {
     let system = private().await;
     let seats = system.seat_event_with(|event| event.hold_ttl_seconds = 2).await;
     let (tickets, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 2).await;
+    let limited = system.seat_event_with(|event| (event.hold_ttl_seconds, event.per_customer_max) = (2, 1)).await;
     let (first, second) = (system.guest().await, system.guest().await);
     hold(first.hold_seats(seats, &["A-1-1"]).await.unwrap());
+    hold(second.hold_seats(limited, &["A-1-1"]).await.unwrap());
     let held = hold(first.hold_tier(tickets, tier, 1).await.unwrap());
     system.set_fault("no-sweep");
     let take_seat = async || second.hold_seats(seats, &["A-1-1"]).await.unwrap().status == 201;
@@ -40,6 +42,8 @@ async fn a_hold_that_ran_out_is_free_for_the_next_even_without_a_sweep() {
     eventually("the seat can be taken", Duration::from_secs(3), take_seat).await;
     let take_ticket = async || second.hold_tier(tickets, tier, 1).await.unwrap().status == 201;
     eventually("the ticket can be taken", Duration::from_secs(3), take_ticket).await;
+    let hold_another = async || second.hold_seats(limited, &["A-1-2"]).await.unwrap().status == 201;
+    eventually("a hold of one's own that ran out does not count", Duration::from_secs(3), hold_another).await;
     assert!(jiff::Timestamp::now() >= held.expires_at);
     system.clear_fault("no-sweep");
     system.clean_audit(seats).await;

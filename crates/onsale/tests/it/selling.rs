@@ -114,5 +114,7 @@ async fn a_sale_opens_on_time_pauses_and_grows() {
     assert_eq!(guest.book_hold(event, hold.hold_id).await.unwrap().status, 201, "the hold outlived the pause");
     let refused = change(json!({"tiers": [{"tier_id": tier, "capacity": 1}]})).await;
     assert_eq!(refused.code(), "limit_exceeded", "two are sold");
+    let unknown = change(json!({"tiers": [{"tier_id": uuid::Uuid::new_v4(), "capacity": 1}]})).await;
+    assert_eq!((unknown.status.as_u16(), unknown.code()), (404, "not_found"));
     assert_eq!(system.clean_audit(event).await.tiers[0].sold, 2);
 }

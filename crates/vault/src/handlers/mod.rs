@@ -15,8 +15,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(reason) => Self::new(Code::LimitExceeded, reason),
-            StoreError::Pool(_) | StoreError::Silent => Self::unavailable(&error),
-            StoreError::Postgres(ref postgres) if postgres.as_db_error().is_none() => Self::unavailable(&error),
+            StoreError::NotFound(what) => Self::not_found(what),
+            outage if outage.is_outage() => Self::unavailable(&outage),
             other => {
                 tracing::error!(error = %other, "the store failed");
                 Self::new(Code::Internal, "The vault failed.")

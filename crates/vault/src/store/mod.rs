@@ -14,12 +14,16 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
 
 pub use batch::{Batch, BatchSnapshot, Connection, Position};
 pub use journal::WAKE_CHANNEL;
 
 /// Longest wait for a free connection, for a new one, and for one to be made usable again.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+
+/// A host that acknowledges nothing for this long is gone, and its connections with it.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Bounds that Postgres itself keeps, so that nothing waits forever whatever happens to the vault; and no joins but nested
 /// loops: ours go by primary key, and a plan made from statistics of before the sale must not come to read a whole event.
@@ -55,6 +59,32 @@ pub enum StoreError {
     /// What was asked cannot be done, and why.
     #[error("{0}")]
     Refused(String),
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The pool could not be made.
+    #[error("the pool of connections: {0}")]
+    Build(#[from] deadpool_postgres::BuildError),
+    /// The schema could not be brought up to date.
+    #[error("the schema: {0}")]
+    Migration(#[from] refinery::Error),
+}
+
+impl StoreError {
+    /// Whether Postgres is not to be had now, rather than refused what it was asked: it is down, starting, stopping, out of
+    /// resources, or was too slow.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        // Classes of SQLSTATE: connection, rollback, resources, operator; and a lock that was waited for too long.
+        const OUTAGES: [&str; 4] = ["08", "40", "53", "57"];
+        match self {
+            Self::Pool(_) | Self::Silent => true,
+            Self::Postgres(error) => error.code().is_none_or(|code| {
+                *code == SqlState::LOCK_NOT_AVAILABLE || OUTAGES.iter().any(|class| code.code().starts_with(class))
+            }),
+            _ => false,
+        }
+    }
 }
 
 fn detail(error: &tokio_postgres::Error) -> String {
@@ -70,9 +100,10 @@ pub struct Store {
 
 impl Store {
     /// A store on this database; connects when first used.
-    pub fn new(database_url: &str, pool_size_max: usize) -> Result<Self, anyhow::Error> {
+    pub fn new(database_url: &str, pool_size_max: usize) -> Result<Self, StoreError> {
         let mut config: tokio_postgres::Config = database_url.parse()?;
         config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT);
+        config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), NoTls, recycling);
         let wait = Some(CONNECTION_WAIT);

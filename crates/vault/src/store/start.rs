@@ -11,7 +11,7 @@ const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
 impl Store {
     /// Brings the schema up to date. An advisory lock lets one vault do it while others wait.
-    pub async fn migrate(&self) -> Result<(), anyhow::Error> {
+    pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut client = self.client().await?;
         client
             .batch_execute("SET lock_timeout = '60s'; SELECT pg_advisory_lock(hashtext('onsale migrations'))")
