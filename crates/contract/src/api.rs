@@ -195,6 +195,15 @@ impl SaleState {
     }
 }
 
+impl std::str::FromStr for SaleState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Open, Self::Paused].into_iter().find(|state| state.as_str() == text);
+        known.ok_or_else(|| format!("{text:?} is no sale state"))
+    }
+}
+
 /// An event with what is left of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EventView {

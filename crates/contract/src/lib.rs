@@ -5,6 +5,7 @@
 pub mod api;
 pub mod ids;
 pub mod internal;
+pub mod live;
 pub mod paths;
 pub mod problem;
 pub mod seat;

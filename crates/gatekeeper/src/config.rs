@@ -8,6 +8,8 @@ use chassis::log;
 use chassis::token::TokenKey;
 use clap::Parser;
 
+use crate::feed::FeedSettings;
+
 /// The gatekeeper is the public API of Onsale. Run as many as the load asks for.
 #[derive(Debug, Clone, Parser)]
 #[command(version, about)]
@@ -64,6 +66,18 @@ pub struct Config {
     #[arg(long, env = "ONSALE_REQUEST_LIMIT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1_000..=30_000))]
     pub request_limit_ms: u32,
 
+    /// Shortest time between two frames of the live feed, in milliseconds.
+    #[arg(long, env = "ONSALE_FEED_INTERVAL_MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..=1_000))]
+    pub feed_interval_ms: u32,
+
+    /// Clients that may watch the live feed on this replica.
+    #[arg(long, env = "ONSALE_FEED_WATCHERS_MAX", default_value_t = 20_000)]
+    pub feed_watchers_max: usize,
+
+    /// Origins besides our own whose pages may watch, such as `https://tickets.example`; separated by commas.
+    #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,
@@ -90,6 +104,13 @@ impl Config {
     #[must_use]
     pub fn retire_after(&self) -> Duration {
         Duration::from_secs(self.retire_after_seconds.into())
+    }
+
+    /// How the live feed works.
+    #[must_use]
+    pub fn feed(&self) -> FeedSettings {
+        let interval = Duration::from_millis(self.feed_interval_ms.into());
+        FeedSettings { interval, watchers_max: self.feed_watchers_max }
     }
 
     /// The longest a request may take.

@@ -29,6 +29,12 @@ impl EventKeys {
         &self.scripts
     }
 
+    /// The channel scripts publish on.
+    #[must_use]
+    pub fn feed(&self) -> &str {
+        &self.scripts[6]
+    }
+
     /// Held by the replica that is loading the event.
     #[must_use]
     pub fn loading(&self) -> &str {

@@ -7,6 +7,7 @@ pub mod background;
 pub mod catalog;
 pub mod commit_queue;
 pub mod config;
+pub mod feed;
 pub mod handlers;
 pub mod identity;
 pub mod keys;

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
 
@@ -93,6 +93,11 @@ impl Link {
         if state.live.as_ref().is_some_and(|current| current.generation == live.generation) {
             state.live = None;
         }
+    }
+
+    /// A connection of its own to subscribe with.
+    pub async fn subscriber(&self) -> Result<PubSub, RedisError> {
+        self.client.get_async_pubsub().await
     }
 
     fn current(&self) -> Result<Option<Live>, LinkError> {

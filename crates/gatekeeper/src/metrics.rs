@@ -21,6 +21,31 @@ pub struct GateMetrics {
     pub journal_rows: IntCounter,
 }
 
+/// The live feed's figures.
+#[derive(Clone)]
+pub struct FeedMetrics {
+    /// Clients that watch.
+    pub active_connections: IntGauge,
+    /// Clients that were closed, by the reason.
+    pub closed: IntCounterVec,
+}
+
+impl FeedMetrics {
+    /// Registers them.
+    pub fn register(registry: &Registry) -> Result<Self, Error> {
+        let active_connections = IntGauge::new("active_connections", "WebSocket clients of the live feed.")?;
+        let closed = Opts::new("gatekeeper_feed_closed_total", "WebSocket clients closed, by the reason.");
+        let closed = IntCounterVec::new(closed, &["reason"])?;
+        registry.register(Box::new(active_connections.clone()))?;
+        registry.register(Box::new(closed.clone()))?;
+        // There from the start, so that the first of its kind is an increase and not a new series.
+        for reason in ["slow", "flood", "too_large", "silent", "unauthorized", "wrong_origin"] {
+            closed.with_label_values(&[reason]);
+        }
+        Ok(Self { active_connections, closed })
+    }
+}
+
 impl GateMetrics {
     /// Registers them.
     pub fn register(registry: &Registry) -> Result<Self, Error> {

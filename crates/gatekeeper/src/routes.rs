@@ -7,7 +7,7 @@ use actix_web::{Resource, Route};
 use chassis::{api_error, deadline, metrics};
 use contract::paths;
 
-use crate::handlers::{bookings, events, health, holds, seats, sessions};
+use crate::handlers::{bookings, events, health, holds, live, seats, sessions};
 
 /// Everything the gatekeeper answers.
 pub fn configure(app: &mut ServiceConfig) {
@@ -32,6 +32,7 @@ fn api(api: &mut ServiceConfig) {
         .service(resource("/events/{event_id}/seatmap", [get().to(seats::map)]))
         .service(resource("/events/{event_id}/tickets", [get().to(seats::available)]))
         .service(resource("/events/{event_id}/tickets/all", [get().to(seats::all)]))
+        .service(resource("/events/{event_id}/live", [get().to(live::watch)]))
         .service(resource("/events/{event_id}/audit", [get().to(events::audit)]))
         .service(resource("/events/{event_id}", [get().to(events::read), patch().to(events::change)]))
         .service(resource("/events", [post().to(events::create), get().to(events::list)]))

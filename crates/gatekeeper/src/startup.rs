@@ -11,6 +11,7 @@ use chassis::metrics::Metrics;
 use chassis::token::TokenKey;
 use chassis::{api_error, server, telemetry};
 use jiff::SignedDuration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::background::positions::Positions;
@@ -18,10 +19,12 @@ use crate::background::{journal, sweeper};
 use crate::catalog::Catalog;
 use crate::commit_queue::CommitQueue;
 use crate::config::Config;
+use crate::feed::Feed;
+use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
 use crate::latch::Latch;
 use crate::link::Link;
-use crate::metrics::GateMetrics;
+use crate::metrics::{FeedMetrics, GateMetrics};
 use crate::routes;
 use crate::service::Gate;
 use crate::service::reload::Reloader;
@@ -41,6 +44,8 @@ impl Application {
     pub fn build(config: Config) -> anyhow::Result<Self> {
         let metrics = Metrics::new()?;
         let gate = build_gate(&config, &metrics)?;
+        let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(metrics.registry())?);
+        tokio::spawn(stop_on_signal(feed.clone()));
         let positions = Positions::default();
         let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
         tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
@@ -52,6 +57,8 @@ impl Application {
         let request_limit = web::Data::new(RequestLimit(config.request_limit()));
         let token_key: web::Data<TokenKey> = web::Data::new(config.token_key);
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
+        let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
+        let feed = web::Data::new(feed);
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
             // A connection's driver lives on the worker that opened it, so each worker has its own.
@@ -66,6 +73,8 @@ impl Application {
                 .app_data(token_key.clone())
                 .app_data(guest_time.clone())
                 .app_data(request_limit.clone())
+                .app_data(allowed_origins.clone())
+                .app_data(feed.clone())
                 .configure(routes::configure)
         })
         .workers(config.workers)
@@ -88,6 +97,16 @@ impl Application {
         tracing::info!(address = %self.address, "the gatekeeper is open");
         Ok(self.server.await?)
     }
+}
+
+/// Watchers would keep a stopping server waiting; told to, they connect to another replica.
+async fn stop_on_signal(feed: Feed) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    feed.stop().await;
 }
 
 fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {

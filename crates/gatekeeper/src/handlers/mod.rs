@@ -4,6 +4,7 @@ pub mod bookings;
 pub mod events;
 pub mod health;
 pub mod holds;
+pub mod live;
 pub mod seats;
 pub mod sessions;
 

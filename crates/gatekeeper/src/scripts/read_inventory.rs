@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use contract::TierId;
+use contract::api::SaleState;
 
 use super::call::lua_script;
 use super::{Arg, LuaScript, ScriptError, code};
@@ -23,6 +24,8 @@ pub struct Inventory {
     pub seats_available: i64,
     /// One letter a seat, if it was asked for.
     pub map: String,
+    /// Whether the event is on sale.
+    pub sale_state: SaleState,
     /// Tickets free of each tier asked about.
     pub tiers: HashMap<TierId, i64>,
 }
@@ -37,12 +40,13 @@ pub async fn call(link: &Link, keys: &EventKeys, tiers: &[TierId], with_map: boo
     }
     let map = if with_map { reply.text(4).unwrap_or_default().to_owned() } else { String::new() };
     // Outstanding tickets may exceed a capacity that was lowered; nobody is told of fewer than none.
-    let available = tiers.iter().enumerate().map(|(place, tier)| Ok((*tier, reply.int(5 + place)?.max(0))));
+    let available = tiers.iter().enumerate().map(|(place, tier)| Ok((*tier, reply.int(6 + place)?.max(0))));
     Ok(Inventory {
         epoch: reply.int(1)?,
         sequence: reply.int(2)?,
         seats_available: reply.int(3)?,
         map,
+        sale_state: reply.text(5)?.parse().map_err(|_| reply.unknown())?,
         tiers: available.collect::<Result<_, ScriptError>>()?,
     })
 }

@@ -58,10 +58,7 @@ pub(super) fn booking_status(text: &str) -> Result<BookingStatus, StoreError> {
 }
 
 pub(super) fn sale_state(text: &str) -> Result<SaleState, StoreError> {
-    [SaleState::Open, SaleState::Paused]
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or(StoreError::Unreadable("sale state"))
+    text.parse().map_err(|_| StoreError::Unreadable("sale state"))
 }
 
 /// A number that was checked when it was stored.
