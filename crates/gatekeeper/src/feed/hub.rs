@@ -1,5 +1,6 @@
 //! One event's hub: a task that keeps the picture, and tells all who watch what changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::live::{LiveMessage, LiveSnapshot};
@@ -51,7 +52,7 @@ pub struct Joined {
 /// The task's state.
 pub struct Hub {
     gate: Gate,
-    event: std::sync::Arc<Event>,
+    event: Arc<Event>,
     interval: Duration,
     inbox: mpsc::Receiver<Input>,
     frames: broadcast::Sender<Frame>,
@@ -73,12 +74,8 @@ pub struct Hub {
 
 impl Hub {
     /// A hub that knows nothing yet.
-    pub fn new(
-        gate: Gate,
-        event: std::sync::Arc<Event>,
-        interval: Duration,
-        inbox: mpsc::Receiver<Input>,
-    ) -> Self {
+    #[must_use]
+    pub fn new(gate: Gate, event: Arc<Event>, interval: Duration, inbox: mpsc::Receiver<Input>) -> Self {
         let now = Instant::now();
         Self {
             gate,

@@ -106,14 +106,7 @@ impl Picture {
         }
         let tiers = self.tiers.iter().filter(|tier| !earlier.tiers.contains(tier)).copied().collect();
         let sale_state = (self.sale_state != earlier.sale_state).then_some(self.sale_state);
-        LiveDelta {
-            epoch: self.epoch,
-            previous: earlier.sequence,
-            sequence: self.sequence,
-            seats,
-            tiers,
-            sale_state,
-        }
+        LiveDelta { epoch: self.epoch, previous: earlier.sequence, sequence: self.sequence, seats, tiers, sale_state }
     }
 }
 

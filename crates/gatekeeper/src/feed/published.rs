@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_not() {
-        for text in ["", "5", "5 ", "x reload", "5 s:1=z", "5 s:1=aa", "5 s:=a", "5 s:-1=a", "5 t:1=1", "5 state=", "5 a,"] {
+        for text in
+            ["", "5", "5 ", "x reload", "5 s:1=z", "5 s:1=aa", "5 s:=a", "5 s:-1=a", "5 t:1=1", "5 state=", "5 a,"]
+        {
             assert_eq!(text.parse::<Published>(), Err(NotPublished), "{text:?}");
         }
     }

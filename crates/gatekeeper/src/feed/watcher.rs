@@ -1,9 +1,11 @@
 //! One client: what it is sent is its body, what it says is read by a task of its own.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -12,7 +14,7 @@ use actix_ws::{CloseCode, CloseReason, Message, MessageStream, ProtocolError, Se
 use contract::live::{LiveRequest, close};
 use futures_util::Stream as _;
 use prometheus::IntGauge;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -53,13 +55,36 @@ impl Drop for Place {
     }
 }
 
+/// Hands a new beginning from the task that reads to the body that writes; the latest counts. Both live on one worker.
+#[derive(Clone, Default)]
+pub struct Rejoining(Rc<RefCell<(Option<Joined>, Option<Waker>)>>);
+
+impl Rejoining {
+    fn put(&self, joined: Joined) {
+        let mut slot = self.0.borrow_mut();
+        slot.0 = Some(joined);
+        if let Some(waker) = slot.1.take() {
+            waker.wake();
+        }
+    }
+
+    fn take(&self, cx: &Context<'_>) -> Option<Joined> {
+        let mut slot = self.0.borrow_mut();
+        let joined = slot.0.take();
+        if joined.is_none() && !slot.1.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            slot.1 = Some(cx.waker().clone());
+        }
+        joined
+    }
+}
+
 /// The response's body: answers to the client first, then what is for everyone, as the socket takes it. Nothing is queued
 /// for a client but places in the hub's ring of frames, so a slow one costs what a fast one does.
 pub struct Outgoing {
     answers: Pin<Box<BoxBody>>,
     first: Option<Frame>,
     frames: BroadcastStream<Frame>,
-    rejoined: mpsc::Receiver<Joined>,
+    rejoining: Rejoining,
     is_over: bool,
     metrics: FeedMetrics,
     _place: Place,
@@ -68,18 +93,12 @@ pub struct Outgoing {
 impl Outgoing {
     /// `answers` is the body that the session writes to.
     #[must_use]
-    pub fn new(
-        answers: BoxBody,
-        joined: Joined,
-        rejoined: mpsc::Receiver<Joined>,
-        place: Place,
-        metrics: FeedMetrics,
-    ) -> Self {
+    pub fn new(answers: BoxBody, joined: Joined, rejoining: Rejoining, place: Place, metrics: FeedMetrics) -> Self {
         Self {
             answers: Box::pin(answers),
             first: Some(joined.first),
             frames: BroadcastStream::new(joined.frames),
-            rejoined,
+            rejoining,
             is_over: false,
             metrics,
             _place: place,
@@ -92,7 +111,7 @@ impl Outgoing {
             Poll::Ready(None | Some(Err(_))) => return Poll::Ready(None),
             Poll::Pending => {}
         }
-        if let Poll::Ready(Some(joined)) = self.rejoined.poll_recv(cx) {
+        if let Some(joined) = self.rejoining.take(cx) {
             self.first = Some(joined.first);
             self.frames = BroadcastStream::new(joined.frames);
         }
@@ -131,14 +150,8 @@ impl MessageBody for Outgoing {
 struct End(CloseCode, &'static str, &'static str);
 
 /// Reads what the client says until it goes or has to.
-pub async fn attend(
-    feed: Feed,
-    event: Arc<Event>,
-    session: Session,
-    stream: MessageStream,
-    rejoined: mpsc::Sender<Joined>,
-) {
-    let mut watcher = Watcher { feed, event, session, rejoined, window: Instant::now(), messages: 0 };
+pub async fn attend(feed: Feed, event: Arc<Event>, session: Session, stream: MessageStream, rejoining: Rejoining) {
+    let mut watcher = Watcher { feed, event, session, rejoining, window: Instant::now(), messages: 0 };
     let end = watcher.hear(stream.max_frame_size(MESSAGE_BYTES_MAX)).await;
     let Some(End(code, reason, label)) = end else { return };
     watcher.feed.metrics.closed.with_label_values(&[label]).inc();
@@ -151,7 +164,7 @@ struct Watcher {
     feed: Feed,
     event: Arc<Event>,
     session: Session,
-    rejoined: mpsc::Sender<Joined>,
+    rejoining: Rejoining,
     window: Instant,
     messages: u32,
 }
@@ -194,7 +207,8 @@ impl Watcher {
             Message::Close(_) => Err(Some(End(CloseCode::Normal, "goodbye", "left"))),
             Message::Text(text) if serde_json::from_str(&text).ok() == Some(LiveRequest::Resync) => {
                 let joined = self.feed.join(&self.event).await.map_err(|_| None)?;
-                self.rejoined.send(joined).await.map_err(|_| None)
+                self.rejoining.put(joined);
+                Ok(())
             }
             _ => Err(Some(End(CloseCode::Unsupported, "not understood", "not_understood"))),
         }

@@ -8,10 +8,9 @@ use chassis::credential::bearer;
 use chassis::token::TokenKey;
 use contract::live::close;
 use contract::{Code, EventId};
-use tokio::sync::mpsc;
 
 use super::GateData;
-use crate::feed::watcher::{self, Outgoing};
+use crate::feed::watcher::{self, Outgoing, Rejoining};
 use crate::feed::{Feed, NoRoom};
 
 /// The protocol a browser asks for when it offers a token beside it, as `bearer.<token>`: it can send no other header.
@@ -42,10 +41,10 @@ pub async fn watch(
         return Ok(response);
     }
     let joined = feed.join(&event).await.map_err(no_room)?;
-    let (rejoin, rejoined) = mpsc::channel(1);
+    let rejoining = Rejoining::default();
     let metrics = feed.metrics.clone();
-    rt::spawn(watcher::attend(feed.as_ref().clone(), event, session, stream, rejoin));
-    Ok(response.map_body(|_, answers| Outgoing::new(answers, joined, rejoined, place, metrics)).map_into_boxed_body())
+    rt::spawn(watcher::attend(feed.as_ref().clone(), event, session, stream, rejoining.clone()));
+    Ok(response.map_body(|_, answers| Outgoing::new(answers, joined, rejoining, place, metrics)).map_into_boxed_body())
 }
 
 fn no_room(_: NoRoom) -> ApiError {

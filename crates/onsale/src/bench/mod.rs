@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod commits;
+mod feed;
 mod pgbench;
 mod report;
 mod scene;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 
+use feed::Crowd;
 use report::Report;
 use scene::Scene;
 
@@ -23,6 +25,10 @@ const CONNECTIONS: u32 = 64;
 const ROW_LOCK_CLIENTS: u32 = 50;
 /// A crowd: more buyers at once than a row lock could ever serve.
 const CROWD: u32 = 256;
+
+/// Seats that go each second while thousands watch, and for how long.
+const CHANGES_PER_SECOND: u32 = 200;
+const CHANGES_SECONDS: u32 = 10;
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -42,6 +48,14 @@ pub struct Arguments {
     #[arg(long)]
     quick: bool,
 
+    /// Clients that watch the live feed of one replica; 0 leaves the feed out.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(..=15_000))]
+    watchers: u32,
+
+    /// The live feed alone.
+    #[arg(long)]
+    only_feed: bool,
+
     /// Write the ratios and figures to this file as well.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -52,14 +66,25 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (pairs, seconds) = if arguments.quick { (2, 2) } else { (arguments.pairs, arguments.seconds) };
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    bar.set_message("starting two stacks and the bare servers");
-    let scene = Scene::set().await?;
     let mut report = Report::default();
-    for pair in 1..=pairs {
-        let tell = |what: &str| bar.set_message(format!("pair {pair} of {pairs}: {what}"));
-        measure(&scene, seconds, &mut report, &tell).await?;
+    if !arguments.only_feed {
+        bar.set_message("starting two stacks and the bare servers");
+        let scene = Scene::set().await?;
+        for pair in 1..=pairs {
+            let tell = |what: &str| bar.set_message(format!("pair {pair} of {pairs}: {what}"));
+            measure(&scene, seconds, &mut report, &tell).await?;
+        }
+        scene.check().await?;
     }
-    scene.check().await?;
+    if arguments.watchers > 0 {
+        let crowd = Crowd {
+            watchers: usize::try_from(arguments.watchers)?,
+            changes_per_second: CHANGES_PER_SECOND,
+            seconds: CHANGES_SECONDS,
+        };
+        let tell = |what: &str| bar.set_message(what.to_owned());
+        report.set_feed(feed::run(crowd, &tell).await?);
+    }
     bar.finish_and_clear();
     print!("{report}");
     if let Some(path) = arguments.json {

@@ -5,6 +5,8 @@ use std::fmt;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
+use super::feed::FeedFigures;
+
 struct Figure {
     name: &'static str,
     limit: &'static str,
@@ -13,21 +15,29 @@ struct Figure {
 
 /// Everything measured so far.
 #[derive(Default)]
-pub struct Report(Vec<Figure>);
+pub struct Report {
+    figures: Vec<Figure>,
+    feed: Option<FeedFigures>,
+}
 
 impl Report {
     /// Adds one pair.
     pub fn pair(&mut self, name: &'static str, limit: &'static str, theirs: f64, ours: f64) {
-        match self.0.iter_mut().find(|figure| figure.name == name) {
+        match self.figures.iter_mut().find(|figure| figure.name == name) {
             Some(figure) => figure.pairs.push((theirs, ours)),
-            None => self.0.push(Figure { name, limit, pairs: vec![(theirs, ours)] }),
+            None => self.figures.push(Figure { name, limit, pairs: vec![(theirs, ours)] }),
         }
     }
 
-    /// `ratios`, `figures` and `machine`.
+    /// Adds what the live feed did.
+    pub fn set_feed(&mut self, figures: FeedFigures) {
+        self.feed = Some(figures);
+    }
+
+    /// `ratios`, `figures`, `feed` and `machine`.
     pub fn to_json(&self) -> Value {
-        let ratios = self.0.iter().map(|figure| (figure.name.to_owned(), json!(round(median(figure.ratios())))));
-        let figures = self.0.iter().map(|figure| {
+        let ratios = self.figures.iter().map(|figure| (figure.name.to_owned(), json!(round(median(figure.ratios())))));
+        let figures = self.figures.iter().map(|figure| {
             let pairs =
                 figure.pairs.iter().map(|(limit, ours)| json!({ "limit": round(*limit), "ours": round(*ours) }));
             let figure_json = json!({
@@ -42,6 +52,7 @@ impl Report {
         json!({
             "ratios": ratios.collect::<serde_json::Map<_, _>>(),
             "figures": figures.collect::<serde_json::Map<_, _>>(),
+            "feed": self.feed,
             "machine": { "cores": cores, "processor": processor() },
         })
     }
@@ -63,10 +74,19 @@ impl Figure {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.figures.is_empty() {
+            self.write_table(f)?;
+        }
+        self.feed.as_ref().map_or(Ok(()), |feed| write!(f, "{feed}"))
+    }
+}
+
+impl Report {
+    fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
         table.set_header(["figure", "limit", "limit/s", "ours/s", "ratio", "spread"]);
-        for figure in &self.0 {
+        for figure in &self.figures {
             let ratios = figure.ratios();
             let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
             let most = ratios.iter().copied().fold(0.0, f64::max);
@@ -83,7 +103,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "Medians over {} interleaved pairs; a ratio is the median of the pairs' ratios.",
-            self.0.first().map_or(0, |figure| figure.pairs.len())
+            self.figures.first().map_or(0, |figure| figure.pairs.len())
         )
     }
 }

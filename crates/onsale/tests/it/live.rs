@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::{System, hold, private, private_with, shared};
+use crate::support::{hold, private, private_with, shared};
 
-/// A second, for a machine that has other things to do; on an idle one it is some milliseconds.
+/// For a machine that has other things to do; on an idle one it is some milliseconds.
 const SOON: Duration = Duration::from_secs(5);
 
 /// A client that keeps a picture as the page does, and never lets a step be missed or taken back.
@@ -81,7 +81,7 @@ impl Watcher {
 
     /// The next frame, or the code the connection was closed with.
     async fn next(&mut self) -> Result<(), u16> {
-        match timeout(SOON, self.socket.next()).await.expect("something is said in time") {
+        match timeout(SOON, self.socket.next()).await.unwrap_or_else(|_| panic!("nothing is said")) {
             Some(Ok(Message::Text(text))) => self.take(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Close(reason))) => return Err(reason.map_or(1005, |reason| reason.code.into())),
             Some(Ok(_)) => {}
@@ -152,7 +152,8 @@ async fn whatever_happens_to_a_seat_is_seen_on_every_replica_and_through_the_fro
         })
         .await;
     let tier = system.admin.event(event).await.unwrap().tiers[0].tier_id;
-    let addresses = [&system.ready.url, &system.ready.replicas[0], &system.ready.replicas[1], &system.ready.replicas[2]];
+    let addresses =
+        [&system.ready.url, &system.ready.replicas[0], &system.ready.replicas[1], &system.ready.replicas[2]];
     let mut watchers = join_all(addresses.iter().map(|url| Watcher::at(url, event))).await;
     let guest = system.guest().await;
     let paths = |booking: &Value| format!("/api/v1/bookings/{}", booking["booking_id"].as_str().unwrap());
@@ -227,7 +228,7 @@ async fn every_watcher_ends_with_the_true_picture() {
     }));
     let watching = watchers.into_iter().map(|mut watcher| {
         tokio::spawn(async move {
-            let held = |watcher: &Watcher| watcher.states.iter().filter(|letter| **letter == b'h').count();
+            let held = |watcher: &Watcher| String::from_utf8_lossy(&watcher.states).matches('h').count();
             watcher.until("fifty seats are held", |watcher| held(watcher) == 50).await;
             watcher
         })
@@ -347,7 +348,8 @@ async fn who_stops_reading_is_dropped_and_the_others_notice_nothing() {
     for step in 0..steps {
         let letter = if step % 2 == 0 { "h" } else { "a" };
         let changes: Vec<_> = (0..10_000).map(|seat| format!("s:{seat}={letter}")).collect();
-        let sequence: i64 = redis::cmd("HINCRBY").arg(&meta).arg("feed_seq").arg(1).query_async(&mut redis).await.unwrap();
+        let sequence: i64 =
+            redis::cmd("HINCRBY").arg(&meta).arg("feed_seq").arg(1).query_async(&mut redis).await.unwrap();
         let text = format!("{sequence} {}", changes.join(","));
         redis::cmd("PUBLISH").arg(&feed).arg(text).query_async::<i64>(&mut redis).await.unwrap();
         // The honest one takes each before the next, so each is a frame of its own.
@@ -376,10 +378,6 @@ async fn a_stopping_replica_sends_its_watchers_elsewhere() {
     system.stack.child(Role::Gatekeeper(0)).unwrap().signal(Signal::SIGTERM);
     assert_eq!(moved.end().await, 1012);
     assert!(since.elapsed() < SOON, "not only when the server's patience ends");
-    hold(guest_of(&system).await.hold_seats(event, &["A-1-1"]).await.unwrap());
+    hold(system.guest().await.hold_seats(event, &["A-1-1"]).await.unwrap());
     stays.sees(0, b'h').await;
-}
-
-async fn guest_of(system: &System) -> stack::Client {
-    system.guest().await
 }
