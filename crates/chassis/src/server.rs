@@ -10,12 +10,19 @@ use crate::log;
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a request's head may take to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted; the system's own bound may be lower.
+const BACKLOG: i32 = 4_096;
 /// How long a stopping service waits for requests it has begun; the request limit.
 pub const SHUTDOWN_SECONDS: u64 = 30;
 
 /// Binds before anything else starts, so that a taken port fails at once. Port 0 takes a free one.
 pub fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)?;
+    // The standard library's queue of 128 is short for a sale's first second; what does not fit waits a second.
+    nix::sys::socket::listen(
+        &listener,
+        nix::sys::socket::Backlog::new(BACKLOG).unwrap_or(nix::sys::socket::Backlog::MAXCONN),
+    )?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
 }

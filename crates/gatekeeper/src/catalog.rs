@@ -85,6 +85,12 @@ impl Catalog {
         event
     }
 
+    /// An event if it is remembered; asks nobody.
+    #[must_use]
+    pub fn remembered(&self, id: EventId) -> Option<Arc<Event>> {
+        self.recall(id, None).flatten()
+    }
+
     /// Every event remembered that is not over.
     #[must_use]
     pub fn not_over(&self, now: Timestamp) -> Vec<EventId> {

@@ -17,6 +17,8 @@ pub struct Postgres<'a> {
     pub tools: &'a Tools,
     /// The cluster.
     pub folder: PathBuf,
+    /// Whether it is to be there next time.
+    pub is_kept: bool,
     /// Logs.
     pub logs: &'a Path,
     /// The folder of its socket; short, for a socket's path has at most 107 bytes.
@@ -42,16 +44,19 @@ impl Postgres<'_> {
         let password_file = self.socket_folder.join("postgres-password");
         write_private(&password_file, self.secrets.postgres_password.as_bytes())?;
         process::give_to_servers(&password_file)?;
-        let arguments = [
+        let mut arguments = vec![
             format!("--pgdata={}", draft.display()),
             format!("--username={USER}"),
             format!("--pwfile={}", password_file.display()),
             "--auth=scram-sha-256".into(),
             "--encoding=UTF8".into(),
             "--locale=C".into(),
-            "--no-sync".into(),
         ];
-        self.program("initdb", arguments.into(), "initdb.log").run(self.tools)?;
+        if !self.is_kept {
+            // What goes with this run need not be on the disk.
+            arguments.push("--no-sync".into());
+        }
+        self.program("initdb", arguments, "initdb.log").run(self.tools)?;
         std::fs::remove_file(password_file)?;
         Ok(std::fs::rename(draft, &self.folder)?)
     }

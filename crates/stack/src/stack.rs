@@ -1,5 +1,6 @@
 //! The whole stack: started in order, ready or an error, stopped in reverse.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub struct Stack {
     ready: ReadyFile,
     data: PathBuf,
     ready_file: Option<PathBuf>,
+    // Held as long as anything of ours may be using the folder.
+    _lock: File,
     // Removed last, when no child uses them any more.
     _temporary: Vec<TempDir>,
 }
@@ -72,6 +75,7 @@ impl Stack {
         }
         let (data, mut temporary) = data_folder(options)?;
         process::check_servers_can_enter(&data)?;
+        let lock = lock(&data)?;
         let run = short_folder()?;
         let logs = data.join("logs");
         std::fs::create_dir_all(&logs)?;
@@ -80,6 +84,7 @@ impl Stack {
         let postgres = Postgres {
             tools: &tools,
             folder: data.join("postgres"),
+            is_kept: options.data.is_some(),
             logs: &logs,
             socket_folder: run.path(),
             port: ports.postgres,
@@ -118,7 +123,7 @@ impl Stack {
         temporary.push(run);
         launch.is_complete = true;
         let children = launch.children.clone();
-        Ok(Self { children, ready, data, ready_file: options.ready_file.clone(), _temporary: temporary })
+        Ok(Self { children, ready, data, ready_file: options.ready_file.clone(), _lock: lock, _temporary: temporary })
     }
 
     /// Where everything is now.
@@ -159,6 +164,7 @@ impl Stack {
     /// Tells whoever waits for the ready file; from now on it is rewritten whenever a process id changes.
     pub fn write_ready_file(&self) -> anyhow::Result<()> {
         let Some(path) = &self.ready_file else { return Ok(()) };
+        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let text = serde_json::to_vec_pretty(&self.ready())?;
         write_private(path, &text).with_context(|| format!("{} could not be written", path.display()))
     }
@@ -222,6 +228,9 @@ impl Launch<'_> {
     }
 }
 
+/// Held while the ready file is made and written.
+static WRITING: Mutex<()> = Mutex::new(());
+
 /// Hands reports on, and keeps the ready file true.
 fn rewriting(
     report: Reporter,
@@ -231,6 +240,8 @@ fn rewriting(
 ) -> Reporter {
     Arc::new(move |what| {
         if let Some(path) = path.as_deref().filter(|path| path.exists()) {
+            // One at a time from reading to writing, or an older picture could be written last.
+            let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
             let ready = ReadyFile { pids: pids(&children), ..ready.clone() };
             let written = serde_json::to_vec_pretty(&ready).map(|text| write_private(path, &text));
             if !matches!(written, Ok(Ok(()))) {
@@ -269,6 +280,14 @@ fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyh
         service_credential: secrets.service_credential.clone(),
         pids: Pids::default(),
     })
+}
+
+/// Two stacks on one folder would be two Redis servers on one append-only file.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let file = File::options().create(true).append(true).open(data.join("lock"))?;
+    let locked = file.try_lock();
+    locked.with_context(|| format!("{} is in use by another `onsale up`", data.display()))?;
+    Ok(file)
 }
 
 /// The data folder, and the guard that removes it if it is a temporary one.

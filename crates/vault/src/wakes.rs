@@ -66,11 +66,17 @@ impl Wakes {
         JournalWakes { cursor: ring.newest, events }
     }
 
+    fn hear(&self, event_id: EventId) {
+        if !chassis::faults::is_on("no-wakes") {
+            self.push(event_id);
+        }
+    }
+
     /// Listens to Postgres forever, connecting again whenever that fails.
     pub async fn listen(self, store: Store) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         loop {
-            match store.listen(|event_id| self.push(event_id)).await {
+            match store.listen(|event_id| self.hear(event_id)).await {
                 Ok(()) => tracing::info!("the wake connection was closed"),
                 Err(error) => tracing::warn!(%error, "the wake connection failed"),
             }

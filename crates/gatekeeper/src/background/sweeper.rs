@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::positions::Positions;
 use crate::keys::EventKeys;
 use crate::scripts::{ScriptError, read_inventory, registry, retire_event, settle, sweep};
-use crate::service::{Gate, ServiceError};
+use crate::service::Gate;
 
 /// A quiet event is looked at this often at least: another replica may have made a hold that is due before the last one
 /// seen here. A hold lasts at least a second, so none waits longer than this after its end.
@@ -97,25 +97,22 @@ async fn sweep_event(
     (event, next.unwrap_or(QUIET_MAX).min(QUIET_MAX))
 }
 
-/// Forgets an event that has been over for long enough.
-async fn retire_if_over(gate: &Gate, event: EventId, retire_after: Duration) -> Result<(), ServiceError> {
+/// Forgets an event that has been over for long enough. The script knows when it ended; only what is remembered is looked
+/// up here, because a sweep waits for nobody but Redis.
+async fn retire_if_over(gate: &Gate, event: EventId, retire_after: Duration) -> Result<(), ScriptError> {
     let keys = EventKeys::of(event);
-    if !is_over(gate, event).await || !retire_event::call(&gate.link, &keys, retire_after).await? {
+    let is_current = gate.catalog.remembered(event).is_some_and(|event| !event.is_over(Timestamp::now()));
+    if is_current || !retire_event::call(&gate.link, &keys, retire_after).await? {
         return Ok(());
     }
     registry::forget_loaded(&gate.link, event).await?;
     tracing::info!(event_id = %event, "an event that is over was retired");
     // Somebody may have asked for it and had it loaded in between; a load enters it once more when it is done.
     match read_inventory::call(&gate.link, &keys, &[], false).await {
-        Ok(_) => Ok(registry::remember_loaded(&gate.link, event).await?),
+        Ok(_) => registry::remember_loaded(&gate.link, event).await,
         Err(ScriptError::NotLoaded { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
-}
-
-/// False if that cannot be said.
-async fn is_over(gate: &Gate, event: EventId) -> bool {
-    gate.event(event).await.is_ok_and(|event| event.is_over(Timestamp::now()))
 }
 
 /// How long until something is due; `None` when nothing is under way.
@@ -123,8 +120,13 @@ async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Optio
     let keys = EventKeys::of(event);
     let swept = match sweep::call(&gate.link, &keys).await {
         Ok(swept) => swept,
+        Err(ScriptError::NotLoaded { .. })
+            if gate.catalog.remembered(event).is_some_and(|event| event.is_over(Timestamp::now())) =>
+        {
+            return None;
+        }
         Err(error) => {
-            if matches!(error, ScriptError::NotLoaded { .. }) && !is_over(gate, event).await {
+            if matches!(error, ScriptError::NotLoaded { .. }) {
                 // What matters here is that it is being brought back.
                 let _ = gate.failed(event, error);
             }

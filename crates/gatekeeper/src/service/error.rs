@@ -64,10 +64,7 @@ fn of_script(error: &ScriptError) -> ApiError {
 }
 
 fn rebuilding() -> ApiError {
-    ApiError::new(
-        Code::InventoryRebuilding,
-        "What is left is being counted again. Nothing was booked; try again in a moment.",
-    )
+    ApiError::new(Code::InventoryRebuilding, "What is left is being counted again. Try again in a moment.")
 }
 
 fn of_vault(error: VaultError) -> ApiError {

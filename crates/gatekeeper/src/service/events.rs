@@ -38,15 +38,20 @@ pub async fn read(gate: &Gate, id: EventId) -> Result<EventView, ServiceError> {
 /// A page of events with what is left of them.
 pub async fn list(gate: &Gate, page: u32, limit: u32) -> Result<Page<EventView>, ServiceError> {
     let records = gate.vault.events(page, limit).await?;
-    let items = records.items.into_iter().map(async |record| show(gate, &gate.catalog.remember(record)).await);
+    let now = Timestamp::now();
+    let items = records.items.into_iter().map(async |record| {
+        let event = gate.catalog.remember(record);
+        // Looking through the list does not bring back what is over.
+        let left = inventory::read_only(gate, &event, !event.is_over(now)).await;
+        view(&event, left.as_ref())
+    });
     let items = join_all(items).await;
     Ok(Page { items, page: records.page, limit: records.limit, total: records.total })
 }
 
 /// While the inventory is being rebuilt an event can be shown all the same, without numbers.
 async fn show(gate: &Gate, event: &Event) -> EventView {
-    let left = inventory::read(gate, event, false).await.ok();
-    view(event, left.as_ref())
+    view(event, inventory::read_only(gate, event, true).await.as_ref())
 }
 
 fn view(event: &Event, left: Option<&Inventory>) -> EventView {

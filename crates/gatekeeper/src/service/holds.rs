@@ -18,6 +18,7 @@ use crate::scripts::{Admission, Hold, HoldRefusal, ScriptError, extend_hold, hol
 
 /// Tries to release a hold whose reply was lost, about ten seconds in all, and the waits between them.
 const ABANDON_TRIES_MAX: u32 = 12;
+const ABANDON_MISSING_MAX: u32 = 3;
 const ABANDON_FIRST: Duration = Duration::from_millis(100);
 const ABANDON_LONGEST: Duration = Duration::from_secs(1);
 /// Extensions can stretch a hold to this many times its length in all.
@@ -240,10 +241,13 @@ fn abandon(gate: &Gate, event: EventId, rid: ReservationId, customer: CustomerId
         let _turn = turn;
         let keys = EventKeys::of(event);
         let mut backoff = Backoff::new(ABANDON_FIRST, ABANDON_LONGEST);
+        let mut missing = 0;
         for _ in 0..ABANDON_TRIES_MAX {
             tokio::time::sleep(backoff.next_wait()).await;
             match release_hold::call(&link, &keys, Release::Hold(rid), customer).await {
                 Err(ScriptError::Redis { .. } | ScriptError::Link(_)) => {}
+                // The release may have overtaken what it is to undo.
+                Ok(Err(HoldRefusal::NotFound)) if missing < ABANDON_MISSING_MAX => missing += 1,
                 released => {
                     tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(()))), "abandoned");
                     return;

@@ -46,6 +46,19 @@ pub(super) async fn read(gate: &Gate, event: &Event, with_map: bool) -> Result<I
     inventory.map_err(|error| gate.failed(event.record.event_id, error))
 }
 
+/// What is available now, if that is known; what is missing is brought back if it is `wanted`.
+pub(super) async fn read_only(gate: &Gate, event: &Event, wanted: bool) -> Option<Inventory> {
+    let inventory = read_inventory::call(&gate.link, &event.keys, &event.tier_ids, false).await;
+    match inventory {
+        Err(error) if wanted => {
+            // What matters here is that it is being brought back.
+            let _ = gate.failed(event.record.event_id, error);
+            None
+        }
+        read => read.ok(),
+    }
+}
+
 fn status(letter: u8) -> SeatStatus {
     match letter {
         b'a' => SeatStatus::Available,

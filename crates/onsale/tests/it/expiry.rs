@@ -1,63 +1,110 @@
 //! What runs out comes back, once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::EventId;
+use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use stack::client::Answer;
 
-use crate::support::{System, eventually, hold, private, private_with, shared};
+use crate::support::{SOON, System, eventually, hold, private, private_with, shared};
 
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
+/// Tickets available, as Redis itself has it.
+async fn available_in_redis(system: &System, event: EventId, tier: contract::TierId) -> i64 {
+    let mut redis = system.redis().await;
+    let (meta, field) = (format!("{{e:{event}}}:meta"), format!("t:{tier}"));
+    redis::cmd("HGET").arg(meta).arg(field).query_async(&mut redis).await.unwrap()
+}
+
+/// Holds that end at different moments of more than a second: a sweep once in two seconds would be late for one of them.
+/// A machine that stands still for a second is not the sweep's fault, so there are three tries.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swept_hold_is_back_within_a_second_of_its_end() {
     let system = shared().await;
-    let (event, tier) = system.tier_event_with(4, |event| event.hold_ttl_seconds = 1).await;
+    let mut latest = Duration::MAX;
+    for _ in 0..3 {
+        let holds = (0..5).map(async |turn| {
+            let (event, tier) = system.tier_event_with(4, |event| event.hold_ttl_seconds = 1).await;
+            let guest = system.guest().await;
+            tokio::time::sleep(Duration::from_millis(300) * turn).await;
+            let held = hold(guest.hold_tier(event, tier, 4).await.unwrap());
+            let is_back = async || available_in_redis(system, event, tier).await == 4;
+            eventually("the tickets are available", SOON, is_back).await;
+            let late = jiff::Timestamp::now().duration_since(held.expires_at);
+            assert!(late >= jiff::SignedDuration::ZERO, "not before its end");
+            assert_eq!(guest.book_hold(event, held.hold_id).await.unwrap().code(), "hold_expired");
+            assert_eq!(system.clean_audit(event).await.tiers[0].available, 4);
+            late.unsigned_abs()
+        });
+        latest = join_all(holds).await.into_iter().max().unwrap();
+        if latest <= Duration::from_secs(1) {
+            return;
+        }
+    }
+    panic!("back only {latest:?} after its end");
+}
+
+/// Neither the vault nor a memory of the event is needed: replicas that have just started sweep as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_are_swept_while_the_vault_stands_still() {
+    let system = private().await;
+    let (event, tier) = system.tier_event_with(4, |event| event.hold_ttl_seconds = 5).await;
+    for _ in 0..20 {
+        // Quiet ones, of which there is nothing to sweep.
+        system.tier_event(1).await;
+    }
     let guest = system.guest().await;
     let held = hold(guest.hold_tier(event, tier, 4).await.unwrap());
-    let is_back = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(4);
-    // The hold's second, and one more.
-    eventually("the tickets are shown as available", Duration::from_secs(2), is_back).await;
-    assert!(jiff::Timestamp::now() >= held.expires_at, "not before its end");
-    assert_eq!(guest.book_hold(event, held.hold_id).await.unwrap().code(), "hold_expired");
-    assert_eq!(system.clean_audit(event).await.tiers[0].available, 4);
+    let vault = system.stack.child(stack::Role::Vault).unwrap();
+    vault.signal(Signal::SIGSTOP);
+    for replica in 0..3 {
+        system.stack.kill(stack::Role::Gatekeeper(replica)).unwrap();
+    }
+    let is_back = async || available_in_redis(&system, event, tier).await == 4;
+    eventually("the tickets are available", Duration::from_secs(12), is_back).await;
+    vault.signal(Signal::SIGCONT);
+    assert!(jiff::Timestamp::now() >= held.expires_at);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_ran_out_is_free_for_the_next_even_without_a_sweep() {
     let system = private().await;
-    let seats = system.seat_event_with(|event| event.hold_ttl_seconds = 2).await;
-    let (tickets, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 2).await;
-    let limited = system.seat_event_with(|event| (event.hold_ttl_seconds, event.per_customer_max) = (2, 1)).await;
+    let seats = system.seat_event_with(|event| event.hold_ttl_seconds = 4).await;
+    let (tickets, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 4).await;
+    let limited = system.seat_event_with(|event| (event.hold_ttl_seconds, event.per_customer_max) = (4, 1)).await;
     let (first, second) = (system.guest().await, system.guest().await);
-    hold(first.hold_seats(seats, &["A-1-1"]).await.unwrap());
+    system.set_fault("no-sweep");
+    let seat = hold(first.hold_seats(seats, &["A-1-1"]).await.unwrap());
     hold(second.hold_seats(limited, &["A-1-1"]).await.unwrap());
     let held = hold(first.hold_tier(tickets, tier, 1).await.unwrap());
-    system.set_fault("no-sweep");
     let take_seat = async || second.hold_seats(seats, &["A-1-1"]).await.unwrap().status == 201;
-    assert!(!take_seat().await, "the hold still holds");
-    eventually("the seat can be taken", Duration::from_secs(3), take_seat).await;
+    let was_taken = take_seat().await;
+    assert!(!was_taken || jiff::Timestamp::now() >= seat.expires_at, "the hold still holds");
+    let has_ended = async || jiff::Timestamp::now() > held.expires_at + jiff::SignedDuration::from_secs(1);
+    eventually("all have ended", SOON, has_ended).await;
+    assert_eq!(available_in_redis(&system, tickets, tier).await, 0, "nobody swept");
+    eventually("the seat can be taken", SOON, async || was_taken || take_seat().await).await;
     let take_ticket = async || second.hold_tier(tickets, tier, 1).await.unwrap().status == 201;
-    eventually("the ticket can be taken", Duration::from_secs(3), take_ticket).await;
+    eventually("the ticket can be taken", SOON, take_ticket).await;
     let hold_another = async || second.hold_seats(limited, &["A-1-2"]).await.unwrap().status == 201;
-    eventually("a hold of one's own that ran out does not count", Duration::from_secs(3), hold_another).await;
-    assert!(jiff::Timestamp::now() >= held.expires_at);
+    eventually("a hold of one's own that ran out does not count", SOON, hold_another).await;
     system.clear_fault("no-sweep");
     system.clean_audit(seats).await;
     system.clean_audit(tickets).await;
 }
 
-/// Asks until it is answered with this status; every other answer must be an honest 503.
-async fn insist(ask: impl AsyncFn() -> anyhow::Result<Answer>, status: u16) -> Answer {
-    for _ in 0..50 {
+/// Asks until it is answered with this status; every other answer must be an honest 503, or a code that a first try whose
+/// reply was lost explains.
+async fn insist(ask: impl AsyncFn() -> anyhow::Result<Answer>, status: u16, explained: &str) -> Answer {
+    for _ in 0..400 {
         let answer = ask().await.unwrap();
         if answer.status == status {
             return answer;
         }
-        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.status == 503 || answer.code() == explained, "{}", answer.body);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("never {status}")
@@ -66,8 +113,9 @@ async fn insist(ask: impl AsyncFn() -> anyhow::Result<Answer>, status: u16) -> A
 #[tokio::test(flavor = "multi_thread")]
 async fn unpaid_and_cancelled_bookings_come_back_exactly_once_while_appliers_die() {
     let system = private().await;
-    let (event, tier) = system.tier_event_with(40, |event| event.payment_ttl_seconds = 2).await;
-    let seats = system.seat_event_with(|event| event.payment_ttl_seconds = 2).await;
+    let terms = |event: &mut contract::api::NewEvent| (event.payment_ttl_seconds, event.hold_ttl_seconds) = (8, 5);
+    let (event, tier) = system.tier_event_with(40, terms).await;
+    let seats = system.seat_event_with(terms).await;
     let guests = system.guests(10).await;
     // Two replicas die in the very act: one before a page is applied, one after it was and before it knows.
     for fault in ["gatekeeper-before-apply", "gatekeeper-after-apply"] {
@@ -75,37 +123,42 @@ async fn unpaid_and_cancelled_bookings_come_back_exactly_once_while_appliers_die
     }
     for (at, guest) in guests.iter().enumerate() {
         // Replicas are dying: what is sent to one of them may have to be asked again.
-        let bought = insist(async || guest.buy(event, tier, 2).await, 201).await;
+        let bought = insist(async || guest.buy(event, tier, 2).await, 201, "").await;
         let seat = format!("A-2-{}", at + 1);
-        let held = hold(insist(async || guest.hold_seats(seats, &[&seat]).await, 201).await).hold_id;
-        insist(async || guest.book_hold(seats, held).await, 201).await;
+        let held = insist(async || guest.hold_seats(seats, &[&seat]).await, 201, "seat_taken").await;
+        let held = hold(held).hold_id;
+        insist(async || guest.book_hold(seats, held).await, 201, "").await;
         if at % 2 == 0 {
             let path = format!("/api/v1/bookings/{}/cancel", bought.body["booking_id"].as_str().unwrap());
             for _ in 0..2 {
                 // Cancelling twice is cancelling once.
-                insist(async || guest.post(&path, &Value::Null).await, 200).await;
+                insist(async || guest.post(&path, &Value::Null).await, 200, "").await;
             }
         }
     }
     for fault in ["gatekeeper-before-apply", "gatekeeper-after-apply"] {
         system.crashed_at(fault).await;
     }
-    let all_back = async || {
+    let left = async || {
         let tickets = system.admin.event(event).await.ok().and_then(|event| event.tiers[0].available);
         let free = system.admin.event(seats).await.ok().and_then(|event| event.seats_available);
-        (tickets, free) == (Some(40), Some(100))
+        (tickets, free)
     };
-    eventually("everything is back", Duration::from_secs(15), all_back).await;
-    let still = AtomicBool::new(true);
+    eventually("everything is back", Duration::from_secs(40), async || left().await == (Some(40), Some(100))).await;
     for _ in 0..20 {
-        still.fetch_and(all_back().await, Ordering::Relaxed);
+        let (tickets, free) = left().await;
+        // A replica that has just started may not know.
+        assert!(tickets.is_none_or(|left| left == 40) && free.is_none_or(|free| free == 100), "back once, not more");
     }
-    assert!(still.load(Ordering::Relaxed), "back once, not more");
     assert_eq!(system.clean_audit(event).await.tiers[0].sold, 0);
     system.clean_audit(seats).await;
+    // Somebody whose first reply was lost may have bought twice; all of it ended.
     let ended = "SELECT count(*) FROM bookings WHERE event_id = $1 AND status IN ('expired', 'cancelled')";
-    assert_eq!(system.count(ended, event).await, 10);
-    assert_eq!(system.count(ended, seats).await, 10);
+    for event in [event, seats] {
+        let ended = system.count(ended, event).await;
+        assert_eq!(ended, system.bookings(event).await);
+        assert!(ended >= 10);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,34 +169,42 @@ async fn a_booking_that_ended_cannot_be_paid() {
     let booking = guest.buy(event, tier, 1).await.unwrap();
     let path = format!("/api/v1/bookings/{}", booking.body["booking_id"].as_str().unwrap());
     let is_expired = async || guest.get(&path).await.unwrap().body["status"] == "expired";
-    eventually("the booking expires", Duration::from_secs(5), is_expired).await;
+    eventually("the booking expires", SOON, is_expired).await;
     let refused = guest.post(&format!("{path}/confirm"), &json!({"payment_reference": "late"})).await.unwrap();
     assert_eq!((refused.status.as_u16(), refused.code()), (410, "gone"));
     let other = system.guest().await;
     let buys = async || other.buy(event, tier, 1).await.unwrap().status == 201;
-    eventually("another buys the ticket", Duration::from_secs(2), buys).await;
+    eventually("another buys the ticket", SOON, buys).await;
     system.clean_audit(event).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_can_be_extended_only_so_far() {
     let system = shared().await;
-    let (event, tier) = system.tier_event_with(1, |event| event.hold_ttl_seconds = 1).await;
+    let (event, tier) = system.tier_event_with(10, |event| event.hold_ttl_seconds = 1).await;
     let guest = system.guest().await;
-    let held = hold(guest.hold_tier(event, tier, 1).await.unwrap());
-    let path = format!("/api/v1/events/{event}/holds/{}", held.hold_id);
-    let limit = held.expires_at + jiff::SignedDuration::from_secs(4);
-    let ends = async || {
-        let answer = guest.post(&format!("{path}/extend"), &Value::Null).await.unwrap();
-        if answer.status == 200 {
-            assert!(hold(answer).expires_at <= limit);
-            return false;
+    // A hold that ended because nothing could be asked in time proves nothing; then there is another.
+    for _ in 0..5 {
+        let held = hold(guest.hold_tier(event, tier, 1).await.unwrap());
+        let path = format!("/api/v1/events/{event}/holds/{}/extend", held.hold_id);
+        let limit = held.expires_at + jiff::SignedDuration::from_secs(4);
+        let mut ends = held.expires_at;
+        let refused = loop {
+            let answer = guest.post(&path, &Value::Null).await.unwrap();
+            if answer.status != 200 {
+                break answer;
+            }
+            ends = hold(answer).expires_at;
+            assert!(ends <= limit, "{ends} after {limit}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!((refused.status.as_u16(), refused.code()), (409, "hold_expired"));
+        assert!(jiff::Timestamp::now() >= ends, "not before its end");
+        if ends == limit {
+            return;
         }
-        assert_eq!((answer.status.as_u16(), answer.code()), (409, "hold_expired"));
-        true
-    };
-    eventually("the hold ends in spite of extensions", Duration::from_secs(8), ends).await;
-    assert!(jiff::Timestamp::now() >= limit);
+    }
+    panic!("never extended to its limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,26 +249,43 @@ async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
         options.gatekeeper_env.push(("ONSALE_RETIRE_AFTER_SECONDS".into(), "2".into()));
     })
     .await;
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
-    let (event, tier) = system.tier_event_with(4, |event| (event.starts_at, event.ends_at) = (soon - HOUR, soon)).await;
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(10);
+    let brief = |event: &mut contract::api::NewEvent| (event.starts_at, event.ends_at) = (soon - HOUR, soon);
+    let (event, tier) = system.tier_event_with(4, brief).await;
     let guest = system.guest().await;
     assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
-    let (pattern, mut redis) = (format!("{{e:{event}}}:*"), system.redis().await);
-    let keys = async |redis: &mut redis::aio::MultiplexedConnection| {
-        redis::cmd("KEYS").arg(&pattern).query_async::<Vec<String>>(redis).await.unwrap().len()
-    };
-    assert!(keys(&mut redis).await > 0);
-    let is_retired = async || {
-        let mut redis = system.redis().await;
-        let listed: bool =
-            redis::cmd("SISMEMBER").arg("onsale:events").arg(event.to_string()).query_async(&mut redis).await.unwrap();
-        keys(&mut redis).await == 0 && !listed
-    };
-    eventually("it is gone from Redis", Duration::from_secs(15), is_retired).await;
+    assert!(!is_retired(&system, event).await);
+    let gone = async || is_retired(&system, event).await;
+    eventually("it is gone from Redis", Duration::from_secs(40), gone).await;
+    // The list does not bring it back.
+    let listed = guest.get("/api/v1/events").await.unwrap().body;
+    assert_eq!(listed["items"][0]["tiers"][0]["available"], Value::Null, "{listed}");
     // Asked for, it is there again for a while, as it was.
     let is_shown = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(3);
-    eventually("it is shown with what is left", Duration::from_secs(5), is_shown).await;
-    assert_eq!(guest.buy(event, tier, 1).await.unwrap().code(), "not_bookable");
-    eventually("it is gone from Redis again", Duration::from_secs(15), is_retired).await;
+    eventually("it is shown with what is left", SOON, is_shown).await;
+    let answers = async || {
+        let answer = guest.buy(event, tier, 1).await.unwrap();
+        assert!(["not_bookable", "inventory_rebuilding"].contains(&answer.code()), "{}", answer.body);
+        answer.code() == "not_bookable"
+    };
+    eventually("nobody can buy any more", SOON, answers).await;
+    // What a Redis that was killed has left of it goes, too.
+    system.stack.kill(stack::Role::Redis).unwrap();
+    eventually("Redis is back", SOON, async || !redis_is_down(&system).await).await;
+    eventually("it is gone from Redis again", Duration::from_secs(40), gone).await;
     assert_eq!(guest.get("/api/v1/bookings").await.unwrap().body["total"], 1);
+}
+
+async fn redis_is_down(system: &System) -> bool {
+    let client = redis::Client::open(system.ready.redis.as_str()).unwrap();
+    client.get_multiplexed_async_connection().await.is_err()
+}
+
+/// Whether Redis has neither a key of the event nor its name.
+async fn is_retired(system: &System, event: EventId) -> bool {
+    let mut redis = system.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{e:{event}}}:*")).query_async(&mut redis).await.unwrap();
+    let mut listed = redis::cmd("SISMEMBER");
+    listed.arg("onsale:events").arg(event.to_string());
+    keys.is_empty() && !listed.query_async::<bool>(&mut redis).await.unwrap()
 }

@@ -3,6 +3,7 @@
 use contract::internal::{CommitRequest, Items};
 use contract::{CustomerId, EventId, Quantity, ReservationId, TierId, paths};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{System, hold, shared, tally};
@@ -69,7 +70,7 @@ async fn a_commit_under_an_old_epoch_is_refused() {
         assert!(answer.status == 201 || answer.code() == "inventory_rebuilding", "{}", answer.body);
         answer.status == 201
     };
-    crate::support::eventually("it sells under the new epoch", std::time::Duration::from_secs(5), buys).await;
+    crate::support::eventually("it sells under the new epoch", crate::support::SOON, buys).await;
     system.clean_audit(event).await;
 }
 
@@ -98,8 +99,29 @@ async fn one_rid_sent_many_times_at_once_is_one_booking_and_one_answer() {
 async fn the_vault_refuses_callers_without_its_credential() {
     let system = shared().await;
     let stranger = stack::Client::new(&system.ready.vault).unwrap();
+    let (event, rid, customer) = (EventId::fresh(), ReservationId::fresh(), CustomerId::fresh());
+    let booking = paths::customer_booking(customer, rid);
+    let calls = [
+        (Method::POST, paths::COMMITS.to_owned()),
+        (Method::POST, paths::RESOLVE.to_owned()),
+        (Method::POST, paths::EVENTS.to_owned()),
+        (Method::GET, paths::EVENTS.to_owned()),
+        (Method::GET, paths::event(event)),
+        (Method::PATCH, paths::event(event)),
+        (Method::POST, paths::epoch(event)),
+        (Method::GET, paths::audit(event)),
+        (Method::GET, paths::journal(event, 0)),
+        (Method::POST, paths::JOURNAL_BEHIND.to_owned()),
+        (Method::GET, format!("{}?after=0&wait_ms=0", paths::JOURNAL_WAKES)),
+        (Method::GET, paths::customer_bookings(customer)),
+        (Method::GET, booking.clone()),
+        (Method::POST, format!("{booking}/confirm")),
+        (Method::POST, format!("{booking}/cancel")),
+    ];
     for token in ["", "wrong", &system.ready.admin_token] {
-        let refused = stranger.with_token(token).post(paths::COMMITS, &json!({"items": []})).await.unwrap();
-        assert_eq!((refused.status.as_u16(), refused.code()), (401, "unauthorized"));
+        for (method, path) in &calls {
+            let refused = stranger.with_token(token).call(method.clone(), path, &json!({})).await.unwrap();
+            assert_eq!((refused.status.as_u16(), refused.code()), (401, "unauthorized"), "{method} {path}");
+        }
     }
 }

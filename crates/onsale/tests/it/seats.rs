@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::support::{hold, shared, tally};
+use crate::support::{SOON, hold, shared, tally};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_five_hundred_on_one_seat_one_wins() {
@@ -64,14 +64,13 @@ async fn the_map_shows_what_happens_to_a_seat() {
     assert_eq!(state().await, "a");
     let held = hold(guest.hold_seats(event, &["A-1-1"]).await.unwrap());
     assert_eq!(state().await, "h");
-    guest.book_hold(event, held.hold_id).await.unwrap();
+    assert_eq!(guest.book_hold(event, held.hold_id).await.unwrap().status, 201);
     assert_eq!(state().await, "r");
     let booking = format!("/api/v1/bookings/{}", held.hold_id);
-    let second = std::time::Duration::from_secs(1);
     assert_eq!(guest.post(&format!("{booking}/confirm"), &serde_json::Value::Null).await.unwrap().status, 200);
-    crate::support::eventually("sold", second, async || state().await == "s").await;
+    crate::support::eventually("sold", SOON, async || state().await == "s").await;
     assert_eq!(guest.post(&format!("{booking}/cancel"), &serde_json::Value::Null).await.unwrap().status, 200);
-    crate::support::eventually("free", second, async || state().await == "a").await;
+    crate::support::eventually("free", SOON, async || state().await == "a").await;
 
     let all = guest.get(&format!("/api/v1/events/{event}/tickets/all?limit=100&page=1")).await.unwrap();
     assert_eq!((all.body["total"].as_i64(), all.body["items"].as_array().map(Vec::len)), (Some(100), Some(100)));

@@ -15,8 +15,8 @@ use stack::tools::Tools;
 use stack::{Client, Options, ReadyFile, Stack, demo};
 use tempfile::TempDir;
 
-/// The lease of test stacks: long enough for a slow machine, short enough to wait for.
-pub const LEASE: Duration = Duration::from_secs(2);
+/// For what is prompt, on a machine that has other things to do; where a time is promised, the test says it itself.
+pub const SOON: Duration = Duration::from_secs(10);
 
 /// A stack's addresses, an administrator, and a folder to put faults into.
 pub struct System {
@@ -90,7 +90,8 @@ impl System {
 
     /// The audit once everything has settled; fails with the last one if it does not.
     pub async fn clean_audit(&self, event: EventId) -> AuditView {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        // A verdict that did not reach Redis is settled when its lease of ten seconds is over.
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let audit = self.admin.audit(event).await;
             if let Ok(audit) = &audit
@@ -152,7 +153,7 @@ fn start_shared() -> System {
     std::fs::create_dir_all(&faults).unwrap();
     let ready_file = folder.join("ready.json");
     up(&["--no-demo", "--ready-file", ready_file.to_str().unwrap()], &faults, &folder.join("up.log"), Signal::SIGTERM);
-    let ready = read_ready(&ready_file, Duration::from_mins(1));
+    let ready = read_ready(&ready_file, Duration::from_mins(3));
     System::new(ready, faults)
 }
 
@@ -170,10 +171,7 @@ pub fn up(arguments: &[&str], faults: &Path, log: &Path, death_signal: Signal) -
 }
 
 fn environment(faults: &Path) -> Vec<(String, String)> {
-    let lease = LEASE.as_millis().to_string();
-    [("ONSALE_FAULTS_DIR", faults.to_str().unwrap()), ("ONSALE_COMMIT_LEASE_MS", &lease)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+    vec![("ONSALE_FAULTS_DIR".to_owned(), faults.to_str().unwrap().to_owned())]
 }
 
 pub fn read_ready(path: &Path, wait: Duration) -> ReadyFile {
@@ -236,6 +234,7 @@ pub async fn eventually(what: &str, within: Duration, holds: impl AsyncFn() -> b
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    assert!(Instant::now() < deadline + Duration::from_secs(1), "only after {within:?}: {what}");
 }
 
 pub fn hold(answer: Answer) -> HoldView {

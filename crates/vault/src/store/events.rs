@@ -54,10 +54,13 @@ impl Store {
         client.query_opt(&statement, &[&event_id.0]).await?.as_ref().map(event).transpose()
     }
 
-    /// Events by the time they start.
+    /// Events by the time they start, those that are over last.
     pub async fn events(&self, page: u32, limit: u32) -> Result<Page<EventRecord>, StoreError> {
         let client = self.client().await?;
-        let query = format!("SELECT {EVENT_COLUMNS} FROM events e ORDER BY e.starts_at, e.event_id LIMIT $1 OFFSET $2");
+        let query = format!(
+            "SELECT {EVENT_COLUMNS} FROM events e ORDER BY e.ends_at < now(), e.starts_at, e.event_id \
+             LIMIT $1 OFFSET $2"
+        );
         let (list, count) =
             tokio::try_join!(client.prepare_cached(&query), client.prepare_cached("SELECT count(*) FROM events"),)?;
         let offset = i64::from(page - 1) * i64::from(limit);

@@ -75,8 +75,9 @@ impl StoreError {
     /// resources, or was too slow.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        // Classes of SQLSTATE: connection, rollback, resources, operator; and a lock that was waited for too long.
-        const OUTAGES: [&str; 4] = ["08", "40", "53", "57"];
+        // Classes of SQLSTATE: connection, transaction state (a standby, a session timed out), rollback, resources,
+        // operator; and a lock that was waited for too long.
+        const OUTAGES: [&str; 5] = ["08", "25", "40", "53", "57"];
         match self {
             Self::Pool(_) | Self::Silent => true,
             Self::Postgres(error) => error.code().is_none_or(|code| {
