@@ -12,6 +12,7 @@ want redis-server redis-server
 want nginx nginx-light
 want setpriv util-linux
 want cc build-essential
+want curl curl
 compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || need+=(postgresql)
 case $what in
     test)
