@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::SaleState;
 use crate::seat::SeatIndex;
 use crate::{EventId, TierId};
 
 /// From the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LiveMessage {
     /// Everything as of its sequence.
@@ -21,7 +22,7 @@ pub enum LiveMessage {
 }
 
 /// Everything there is to see of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveSnapshot {
     /// The event.
     pub event_id: EventId,
@@ -38,7 +39,7 @@ pub struct LiveSnapshot {
 }
 
 /// What changed between two positions. Values are those at `sequence`, so one that overlaps what is known does no harm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveDelta {
     /// Which generation of the inventory this is.
     pub epoch: i64,
@@ -48,6 +49,7 @@ pub struct LiveDelta {
     pub sequence: i64,
     /// Seat indexes by their new letter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Vec<u32>>)]
     pub seats: BTreeMap<char, Vec<SeatIndex>>,
     /// Tiers whose number changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,7 +60,7 @@ pub struct LiveDelta {
 }
 
 /// What is left of a tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveTier {
     /// Which.
     pub tier_id: TierId,
@@ -67,7 +69,7 @@ pub struct LiveTier {
 }
 
 /// From the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LiveRequest {
     /// Something was missed: send a snapshot.

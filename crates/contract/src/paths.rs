@@ -4,6 +4,8 @@ use crate::ids::{CustomerId, EventId, ReservationId};
 
 /// The prefix of the public API.
 pub const API: &str = "/api/v1";
+/// The public API described by itself.
+pub const OPENAPI: &str = "/api/openapi.json";
 /// The prefix of the vault's API; nginx never forwards it.
 pub const INTERNAL: &str = "/internal";
 /// Liveness: touches nothing.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A seat's place in its event's seat map, counted from 0 through the sections in the order they were given.
 pub type SeatIndex = u32;
@@ -78,7 +79,7 @@ impl fmt::Display for SeatLabel {
 }
 
 /// A block of equal rows at one price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// Letters and digits; the first part of every label in it.
@@ -108,7 +109,7 @@ impl Section {
 }
 
 /// All sections of an event: translates between labels and indexes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Seating {
     sections: Vec<Section>,

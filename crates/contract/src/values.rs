@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The most tickets one hold or booking may take.
 pub const QUANTITY_MAX: u32 = 10;
@@ -54,8 +55,9 @@ impl From<Quantity> for i64 {
 }
 
 /// An ISO 4217 code: three capital letters.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$")]
 pub struct Currency([u8; 3]);
 
 impl TryFrom<String> for Currency {

@@ -10,6 +10,7 @@ pub const LOADED_EVENTS: &str = "onsale:events";
 pub struct EventKeys {
     scripts: [String; 7],
     loading: String,
+    activity: String,
 }
 
 impl EventKeys {
@@ -20,6 +21,7 @@ impl EventKeys {
         Self {
             scripts: ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(key),
             loading: key("loading"),
+            activity: key("activity"),
         }
     }
 
@@ -33,6 +35,12 @@ impl EventKeys {
     #[must_use]
     pub fn feed(&self) -> &str {
         &self.scripts[6]
+    }
+
+    /// Attempts by how they ended.
+    #[must_use]
+    pub fn activity(&self) -> &str {
+        &self.activity
     }
 
     /// Held by the replica that is loading the event.
@@ -51,6 +59,6 @@ mod tests {
         let event = EventId::fresh();
         let keys = EventKeys::of(event);
         let tag = format!("{{e:{event}}}:");
-        assert!(keys.for_scripts().iter().chain([&keys.loading]).all(|key| key.starts_with(&tag)));
+        assert!(keys.for_scripts().iter().chain([&keys.loading, &keys.activity]).all(|key| key.starts_with(&tag)));
     }
 }

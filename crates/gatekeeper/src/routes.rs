@@ -7,13 +7,14 @@ use actix_web::{Resource, Route};
 use chassis::{api_error, deadline, metrics};
 use contract::paths;
 
-use crate::handlers::{bookings, events, health, holds, live, seats, sessions};
+use crate::handlers::{activity, bookings, description, events, health, holds, live, seats, sessions};
 
 /// Everything the gatekeeper answers.
 pub fn configure(app: &mut ServiceConfig) {
     app.service(resource(paths::HEALTH, [get().to(health::alive)]))
         .service(resource(paths::READY, [get().to(health::ready)]))
         .service(resource(paths::METRICS, [get().to(metrics::expose)]))
+        .service(resource(paths::OPENAPI, [get().to(description::read)]))
         .service(web::scope(paths::API).configure(api))
         .default_service(web::to(api_error::no_such_path));
 }
@@ -33,6 +34,7 @@ fn api(api: &mut ServiceConfig) {
         .service(resource("/events/{event_id}/tickets", [get().to(seats::available)]))
         .service(resource("/events/{event_id}/tickets/all", [get().to(seats::all)]))
         .service(resource("/events/{event_id}/live", [get().to(live::watch)]))
+        .service(resource("/events/{event_id}/activity", [get().to(activity::read)]))
         .service(resource("/events/{event_id}/audit", [get().to(events::audit)]))
         .service(resource("/events/{event_id}", [get().to(events::read), patch().to(events::change)]))
         .service(resource("/events", [post().to(events::create), get().to(events::list)]))

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::background::positions::Positions;
-use crate::background::{journal, sweeper};
+use crate::background::{activity, journal, sweeper};
 use crate::catalog::Catalog;
 use crate::commit_queue::CommitQueue;
 use crate::config::Config;
@@ -28,6 +28,7 @@ use crate::metrics::{FeedMetrics, GateMetrics};
 use crate::routes;
 use crate::service::Gate;
 use crate::service::reload::Reloader;
+use crate::tally::Tally;
 use crate::vault_client::VaultClient;
 
 /// Holds whose replies were lost and that are being released; more are left to their deadlines.
@@ -50,6 +51,7 @@ impl Application {
         let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
         tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
         tokio::spawn(journal::run(gate.clone(), positions));
+        tokio::spawn(activity::run(gate.clone()));
 
         let (listener, address) =
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -125,5 +127,6 @@ fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {
         catalog,
         latch,
         metrics,
+        tally: Tally::default(),
     })
 }

@@ -32,6 +32,10 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Switch::Off)]
     limits: Switch,
 
+    /// The built page to serve; `web/dist` unless there is none, and then the API alone.
+    #[arg(long)]
+    page: Option<PathBuf>,
+
     /// Written as JSON when everything is ready, and again whenever a process id changes.
     #[arg(long)]
     ready_file: Option<PathBuf>,
@@ -58,6 +62,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         data: arguments.data,
         port: arguments.port,
         limits: arguments.limits == Switch::On,
+        page: page(arguments.page)?,
         restart: !arguments.no_restart,
         ready_file: arguments.ready_file,
         ..Options::default()
@@ -99,6 +104,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     eprintln!("stopping");
     tokio::task::spawn_blocking(move || stack.stop()).await?;
     Ok(())
+}
+
+/// The page that was asked for, or the one built in this checkout.
+fn page(asked: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    let is_built = |folder: &PathBuf| folder.join("index.html").exists();
+    match asked {
+        Some(folder) if is_built(&folder) => Ok(Some(folder)),
+        Some(folder) => {
+            anyhow::bail!("no page is in {}: index.html is missing; build it with: make page", folder.display())
+        }
+        None => Ok(Some(PathBuf::from("web/dist")).filter(is_built)),
+    }
 }
 
 async fn make_demo(stack: &Stack) -> anyhow::Result<Vec<EventView>> {

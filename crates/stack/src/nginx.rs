@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use crate::process::{self, Spec};
@@ -22,6 +23,8 @@ pub struct Settings<'a> {
     pub upstreams: &'a [u16],
     /// Limits by address.
     pub limits: bool,
+    /// The built page, if it is to be served.
+    pub page: Option<&'a Path>,
 }
 
 /// The configuration, filled in.
@@ -36,6 +39,7 @@ pub fn render(settings: &Settings<'_>) -> String {
         ("ONSALE_LIMITS", if settings.limits { "on" } else { "off" }.into()),
         ("ONSALE_RATE", RATE.to_string()),
         ("ONSALE_ACCESS_LOG", format!("{folder}/access.log")),
+        ("ONSALE_PAGE_DIR", format!("{folder}/page")),
         ("ONSALE_NGINX_DIR", folder),
     ];
     values.iter().fold(TEMPLATE.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
@@ -44,6 +48,14 @@ pub fn render(settings: &Settings<'_>) -> String {
 /// Writes the configuration and says how nginx is started.
 pub fn spec(tools: &Tools, settings: &Settings<'_>, logs: &Path) -> anyhow::Result<Spec> {
     process::make_server_folder(settings.folder)?;
+    // A copy: nginx runs as somebody who may not be able to read where the page was built.
+    let page = settings.folder.join("page");
+    if page.exists() {
+        std::fs::remove_dir_all(&page)?;
+    }
+    if let Some(built) = settings.page {
+        copy_folder(built, &page).with_context(|| format!("the page in {} cannot be read", built.display()))?;
+    }
     let config = settings.folder.join("nginx.conf");
     std::fs::write(&config, render(settings))?;
     let folder = settings.folder.display().to_string();
@@ -58,13 +70,27 @@ pub fn spec(tools: &Tools, settings: &Settings<'_>, logs: &Path) -> anyhow::Resu
     })
 }
 
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nothing_is_left_to_fill_in() {
-        let settings = Settings { folder: Path::new("/x"), port: 1, upstreams: &[2, 3], limits: true };
+        let settings = Settings { folder: Path::new("/x"), port: 1, upstreams: &[2, 3], limits: true, page: None };
         let text: String = render(&settings).lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         assert!(!text.contains("${"));
         assert!(text.contains("server 127.0.0.1:2") && text.contains("server 127.0.0.1:3"));

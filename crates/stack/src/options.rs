@@ -13,6 +13,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Limits by client address and customer.
     pub limits: bool,
+    /// The built page, served beside the API; without it there is the API alone.
+    pub page: Option<PathBuf>,
     /// Whether children that die are started again.
     pub restart: bool,
     /// Where the `gatekeeper` and `vault` binaries are.
@@ -34,6 +36,7 @@ impl Default for Options {
             data: None,
             port: None,
             limits: false,
+            page: None,
             restart: true,
             bin_dir: beside_this_program(),
             ready_file: None,

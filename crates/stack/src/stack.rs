@@ -116,6 +116,7 @@ impl Stack {
             port: ports.nginx,
             upstreams: &ports.gatekeepers,
             limits: options.limits,
+            page: options.page.as_deref(),
         };
         launch.child(Role::Nginx, nginx::spec(&tools, &settings, &logs)?);
         launch.wait(Role::Nginx, || is_ready(ports.nginx))?;

@@ -1,11 +1,12 @@
 //! The audit of an event.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::TierId;
 
 /// `GET /events/{id}/audit`: I1 and I6 as numbers.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditView {
     /// Every leak is 0, nothing is oversold or double booked, and Redis holds the vault's epoch.
     pub ok: bool,
@@ -18,7 +19,7 @@ pub struct AuditView {
 }
 
 /// `capacity = available + held + committing + sold + leak`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TierAudit {
     /// Which tier.
     pub tier_id: TierId,
@@ -39,7 +40,7 @@ pub struct TierAudit {
 }
 
 /// `total = available + held + committing + reserved + sold + leak`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct SeatsAudit {
     /// Seats there are, by Postgres.
     pub total: i64,

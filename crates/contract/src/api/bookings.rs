@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{CustomerId, EventId, ReservationId, TierId};
 use crate::values::Currency;
 
 /// `POST /bookings`: from a hold, or directly.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBooking {
     /// The event.
@@ -24,7 +25,7 @@ pub struct NewBooking {
 }
 
 /// Where a booking stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BookingStatus {
     /// Made, payment due.
@@ -57,7 +58,7 @@ impl BookingStatus {
 }
 
 /// A booking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BookingView {
     /// The rid of the attempt that won it.
     pub booking_id: ReservationId,
@@ -97,7 +98,7 @@ pub fn booking_reference(id: ReservationId) -> String {
 }
 
 /// `POST /bookings/{id}/confirm`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// What the payment provider calls the payment; at most 200 characters.

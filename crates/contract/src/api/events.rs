@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{EventId, TierId};
 use crate::seat::Section;
 use crate::values::Currency;
 
 /// An event with what is left of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EventView {
     /// Its id.
     pub event_id: EventId,
@@ -45,7 +46,7 @@ pub struct EventView {
 }
 
 /// A tier with what is left of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TierView {
     /// Its id.
     pub tier_id: TierId,
@@ -60,7 +61,7 @@ pub struct TierView {
 }
 
 /// `PATCH /events/{id}`: what an operator may change once tickets are sold. Absent fields stay as they are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventChange {
     /// Stops or resumes the sale.
@@ -72,7 +73,7 @@ pub struct EventChange {
 }
 
 /// A tier's new capacity.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TierChange {
     /// Which tier.
@@ -82,7 +83,7 @@ pub struct TierChange {
 }
 
 /// Whether the operator lets tickets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleState {
     /// Sold between `on_sale_at` and `ends_at`.

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{EventId, ReservationId, TierId};
 use crate::values::Currency;
 
 /// `POST /events/{id}/holds`: either seats, or a tier and a quantity.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
     /// Labels; all of them or none are held.
@@ -22,7 +23,7 @@ pub struct NewHold {
 }
 
 /// A hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HoldView {
     /// Names the hold, and later the booking made of it.
     pub hold_id: ReservationId,

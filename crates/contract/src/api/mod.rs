@@ -1,5 +1,6 @@
 //! The public API's bodies (`/api/v1`). Names here are promises: fields may be added, none changes its name.
 
+mod activity;
 mod audit;
 mod bookings;
 mod events;
@@ -7,6 +8,7 @@ mod holds;
 mod new_event;
 mod seats;
 
+pub use activity::{ActivityView, Refusals};
 pub use audit::{AuditView, SeatsAudit, TierAudit};
 pub use bookings::{BookingStatus, BookingView, Confirmation, NewBooking, booking_reference};
 pub use events::{EventChange, EventView, SaleState, TierChange, TierView};
@@ -19,11 +21,12 @@ pub use seats::{SeatMap, SeatStates, SeatStatus, TicketView};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::CustomerId;
 
 /// `POST /sessions`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Session {
     /// The guest's id, the subject of the token.
     pub customer_id: CustomerId,
@@ -34,7 +37,7 @@ pub struct Session {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// What is on the page.
     pub items: Vec<T>,

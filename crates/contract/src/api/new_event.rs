@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::seat::Section;
 use crate::values::{CAPACITY_MAX, Currency, PRICE_MINOR_MAX};
@@ -20,7 +21,7 @@ pub const HOLD_TTL_SECONDS_MAX: u32 = 3_600;
 pub const PAYMENT_TTL_SECONDS_MAX: u32 = 604_800;
 
 /// `POST /events`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
     /// What is on.
@@ -63,7 +64,7 @@ fn default_payment_ttl_seconds() -> u32 {
 }
 
 /// A tier to be created.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTier {
     /// Unique within the event.

@@ -1,12 +1,13 @@
 //! Seats: the layout, and their states.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::EventId;
 use crate::seat::Seating;
 
 /// What a seat or a tier looks like from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeatStatus {
     /// Free to take.
@@ -20,7 +21,7 @@ pub enum SeatStatus {
 }
 
 /// One line of `GET /events/{id}/tickets`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TicketView {
     /// The seat's label.
     pub seat: String,
@@ -31,7 +32,7 @@ pub struct TicketView {
 }
 
 /// `GET /events/{id}/seatmap`: what never changes about the seats.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatMap {
     /// The event.
     pub event_id: EventId,
@@ -42,7 +43,7 @@ pub struct SeatMap {
 }
 
 /// `GET /events/{id}/seats`: the live state.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatStates {
     /// The event.
     pub event_id: EventId,

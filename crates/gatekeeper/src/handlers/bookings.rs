@@ -12,6 +12,14 @@ use crate::identity::Caller;
 use crate::service::bookings;
 
 /// `POST /bookings`.
+#[utoipa::path(
+    post,
+    path = "/bookings",
+    tag = "bookings",
+    request_body = NewBooking,
+    responses((status = 201, description = "The booking, committed", body = BookingView)),
+    security(("bearer" = []))
+)]
 pub async fn create(caller: Caller, gate: GateData, Json(new): Json<NewBooking>) -> Result<HttpResponse, ApiError> {
     let booking = bookings::create(&gate, caller.0, new).await?;
     let location = (header::LOCATION, paths::booking(booking.booking_id));
@@ -19,6 +27,14 @@ pub async fn create(caller: Caller, gate: GateData, Json(new): Json<NewBooking>)
 }
 
 /// `GET /bookings`.
+#[utoipa::path(
+    get,
+    path = "/bookings",
+    tag = "bookings",
+    params(Paging),
+    responses((status = 200, description = "A page of the caller's bookings, newest first", body = Page<BookingView>)),
+    security(("bearer" = []))
+)]
 pub async fn list(
     caller: Caller,
     gate: GateData,
@@ -29,6 +45,14 @@ pub async fn list(
 }
 
 /// `GET /bookings/{booking_id}`.
+#[utoipa::path(
+    get,
+    path = "/bookings/{booking_id}",
+    tag = "bookings",
+    params(("booking_id" = ReservationId, Path, description = "The booking")),
+    responses((status = 200, description = "The booking", body = BookingView)),
+    security(("bearer" = []))
+)]
 pub async fn read(
     caller: Caller,
     gate: GateData,
@@ -38,6 +62,15 @@ pub async fn read(
 }
 
 /// `POST /bookings/{booking_id}/confirm`.
+#[utoipa::path(
+    post,
+    path = "/bookings/{booking_id}/confirm",
+    tag = "bookings",
+    params(("booking_id" = ReservationId, Path, description = "The booking")),
+    request_body = Option<Confirmation>,
+    responses((status = 200, description = "The booking, paid", body = BookingView)),
+    security(("bearer" = []))
+)]
 pub async fn confirm(
     caller: Caller,
     gate: GateData,
@@ -48,6 +81,14 @@ pub async fn confirm(
 }
 
 /// `POST /bookings/{booking_id}/cancel`.
+#[utoipa::path(
+    post,
+    path = "/bookings/{booking_id}/cancel",
+    tag = "bookings",
+    params(("booking_id" = ReservationId, Path, description = "The booking")),
+    responses((status = 200, description = "The booking, cancelled", body = BookingView)),
+    security(("bearer" = []))
+)]
 pub async fn cancel(
     caller: Caller,
     gate: GateData,

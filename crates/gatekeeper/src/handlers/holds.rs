@@ -12,6 +12,15 @@ use crate::service::holds;
 type Id = web::Path<(EventId, ReservationId)>;
 
 /// `POST /events/{event_id}/holds`.
+#[utoipa::path(
+    post,
+    path = "/events/{event_id}/holds",
+    tag = "holds",
+    params(("event_id" = EventId, Path, description = "The event")),
+    request_body = NewHold,
+    responses((status = 201, description = "The hold", body = HoldView)),
+    security(("bearer" = []))
+)]
 pub async fn create(
     caller: Caller,
     gate: GateData,
@@ -22,18 +31,42 @@ pub async fn create(
 }
 
 /// `GET /events/{event_id}/holds/{hold_id}`.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/holds/{hold_id}",
+    tag = "holds",
+    params(("event_id" = EventId, Path, description = "The event"), ("hold_id" = ReservationId, Path, description = "The hold")),
+    responses((status = 200, description = "The hold", body = HoldView)),
+    security(("bearer" = []))
+)]
 pub async fn read(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<HoldView>, ApiError> {
     let (event_id, hold_id) = id.into_inner();
     Ok(web::Json(holds::read(&gate, event_id, hold_id, caller.0).await?))
 }
 
 /// `POST /events/{event_id}/holds/{hold_id}/extend`.
+#[utoipa::path(
+    post,
+    path = "/events/{event_id}/holds/{hold_id}/extend",
+    tag = "holds",
+    params(("event_id" = EventId, Path, description = "The event"), ("hold_id" = ReservationId, Path, description = "The hold")),
+    responses((status = 200, description = "The hold with its new deadline", body = HoldView)),
+    security(("bearer" = []))
+)]
 pub async fn extend(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<HoldView>, ApiError> {
     let (event_id, hold_id) = id.into_inner();
     Ok(web::Json(holds::extend(&gate, event_id, hold_id, caller.0).await?))
 }
 
 /// `DELETE /events/{event_id}/holds/{hold_id}`.
+#[utoipa::path(
+    delete,
+    path = "/events/{event_id}/holds/{hold_id}",
+    tag = "holds",
+    params(("event_id" = EventId, Path, description = "The event"), ("hold_id" = ReservationId, Path, description = "The hold")),
+    responses((status = 204, description = "Released")),
+    security(("bearer" = []))
+)]
 pub async fn release(caller: Caller, gate: GateData, id: Id) -> Result<HttpResponse, ApiError> {
     let (event_id, hold_id) = id.into_inner();
     holds::release(&gate, event_id, hold_id, caller.0).await?;

@@ -22,6 +22,13 @@ const TOKEN_PREFIX: &str = "bearer.";
 pub struct AllowedOrigins(pub Vec<String>);
 
 /// `GET /events/{event_id}/live`.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/live",
+    tag = "live",
+    params(("event_id" = EventId, Path, description = "The event")),
+    responses((status = 101, description = "A WebSocket of LiveMessage; takes LiveRequest"))
+)]
 pub async fn watch(
     gate: GateData,
     feed: web::Data<Feed>,

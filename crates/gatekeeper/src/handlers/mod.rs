@@ -1,6 +1,8 @@
 //! One file per thing that can be asked for. Handlers extract, call and map.
 
+pub mod activity;
 pub mod bookings;
+pub mod description;
 pub mod events;
 pub mod health;
 pub mod holds;
@@ -11,6 +13,7 @@ pub mod sessions;
 use actix_web::web;
 use chassis::ApiError;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::service::Gate;
 
@@ -25,9 +28,12 @@ const LIMIT_MAX: u32 = 100;
 const PAGE_MAX: u32 = 1_000_000;
 
 /// `?page=1&limit=20`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
+    /// Counted from 1; 1 unless asked otherwise.
     page: Option<u32>,
+    /// At most 100; 20 unless asked otherwise.
     limit: Option<u32>,
 }
 

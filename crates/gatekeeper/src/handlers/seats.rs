@@ -4,13 +4,20 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::ApiError;
 use contract::EventId;
-use contract::api::{Page, SeatStates, TicketView};
+use contract::api::{HoldView, Page, SeatMap, SeatStates, TicketView};
 
 use super::{GateData, Paging};
 use crate::identity::Caller;
 use crate::service::{holds, inventory};
 
 /// `GET /events/{event_id}/seatmap`: never changes, so browsers and proxies may keep it.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/seatmap",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event")),
+    responses((status = 200, description = "The layout; never changes", body = SeatMap))
+)]
 pub async fn map(gate: GateData, id: web::Path<EventId>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let map = inventory::seat_map(&gate, *id).await?;
     let tag = format!("\"{id}\"");
@@ -23,11 +30,25 @@ pub async fn map(gate: GateData, id: web::Path<EventId>, request: HttpRequest) -
 }
 
 /// `GET /events/{event_id}/seats`.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/seats",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event")),
+    responses((status = 200, description = "The state of every seat", body = SeatStates))
+)]
 pub async fn states(gate: GateData, id: web::Path<EventId>) -> Result<web::Json<SeatStates>, ApiError> {
     Ok(web::Json(inventory::seat_states(&gate, *id).await?))
 }
 
 /// `GET /events/{event_id}/tickets`: what is available.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/tickets",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event"), Paging),
+    responses((status = 200, description = "A page of available seats", body = Page<TicketView>))
+)]
 pub async fn available(
     gate: GateData,
     id: web::Path<EventId>,
@@ -38,6 +59,13 @@ pub async fn available(
 }
 
 /// `GET /events/{event_id}/tickets/all`.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/tickets/all",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event"), Paging),
+    responses((status = 200, description = "A page of all seats", body = Page<TicketView>))
+)]
 pub async fn all(
     gate: GateData,
     id: web::Path<EventId>,
@@ -48,6 +76,14 @@ pub async fn all(
 }
 
 /// `POST /events/{event_id}/seats/{seat}/lock`.
+#[utoipa::path(
+    post,
+    path = "/events/{event_id}/seats/{seat}/lock",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
+    responses((status = 201, description = "The hold", body = HoldView)),
+    security(("bearer" = []))
+)]
 pub async fn lock(
     caller: Caller,
     gate: GateData,
@@ -58,6 +94,14 @@ pub async fn lock(
 }
 
 /// `POST /events/{event_id}/seats/{seat}/unlock`.
+#[utoipa::path(
+    post,
+    path = "/events/{event_id}/seats/{seat}/unlock",
+    tag = "seats",
+    params(("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
+    responses((status = 204, description = "Released")),
+    security(("bearer" = []))
+)]
 pub async fn unlock(
     caller: Caller,
     gate: GateData,

@@ -13,6 +13,12 @@ use uuid::Uuid;
 pub struct GuestTime(pub SignedDuration);
 
 /// `POST /sessions`: a token for a new guest. Nothing is stored; the token is all there is.
+#[utoipa::path(
+    post,
+    path = "/sessions",
+    tag = "sessions",
+    responses((status = 201, description = "A token for a new guest", body = Session))
+)]
 pub async fn create(key: web::Data<TokenKey>, time: web::Data<GuestTime>) -> Result<HttpResponse, ApiError> {
     let customer_id = CustomerId(Uuid::new_v4());
     let guest = Identity { customer_id, role: Role::Guest };

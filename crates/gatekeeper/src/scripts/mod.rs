@@ -1,5 +1,6 @@
 //! The atomic scripts: one Lua file, one module, one typed call each. Only here is Redis spoken.
 
+pub mod activity;
 pub mod admission;
 pub mod apply_journal;
 pub mod audit_event;

@@ -73,7 +73,11 @@ pub async fn end_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptErro
     Ok(())
 }
 
-async fn query<T: FromRedisValue>(link: &Link, script: &'static str, command: &Cmd) -> Result<T, ScriptError> {
+pub(super) async fn query<T: FromRedisValue>(
+    link: &Link,
+    script: &'static str,
+    command: &Cmd,
+) -> Result<T, ScriptError> {
     let live = link.live().await?;
     let mut connection = live.connection.clone();
     let failed = |source: RedisError| {

@@ -15,6 +15,7 @@ use crate::keys::EventKeys;
 use crate::scripts::check_and_decrement::{self, Attempt, Claim};
 use crate::scripts::release_hold::{self, Release};
 use crate::scripts::{Admission, Hold, HoldRefusal, ScriptError, extend_hold, hold_seats, read_hold};
+use crate::tally::Ending;
 
 /// Tries to release a hold whose reply was lost, about ten seconds in all, and the waits between them.
 const ABANDON_TRIES_MAX: u32 = 12;
@@ -131,6 +132,7 @@ pub(super) async fn admit_tier(gate: &Gate, event: &Event, attempt: Attempt) -> 
     let asked_at = Instant::now();
     if let Some(available) = gate.latch.refuses(event_id, attempt.tier, attempt.quantity.get(), asked_at) {
         gate.metrics.latch_hits.inc();
+        gate.tally.count(event_id, Ending::SoldOut);
         return Ok(Admission::SoldOut { available });
     }
     let admission = check_and_decrement::call(&gate.link, &event.keys, attempt).await.map_err(|error| {
@@ -139,7 +141,7 @@ pub(super) async fn admit_tier(gate: &Gate, event: &Event, attempt: Attempt) -> 
         }
         gate.failed(event_id, error)
     })?;
-    gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+    gate.count(event_id, &admission);
     if let Admission::SoldOut { available } = admission {
         gate.latch.close(event_id, attempt.tier, available, asked_at);
     }
@@ -223,7 +225,7 @@ async fn hold_seats(
         abandon(gate, event_id, rid, customer, &error);
         gate.failed(event_id, error)
     })?;
-    gate.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+    gate.count(event_id, &admission);
     let (epoch, deadline) = admitted(event, admission)?;
     view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
 }

@@ -1,5 +1,6 @@
 //! What the gatekeeper decides, without HTTP.
 
+pub mod activity;
 pub mod audit;
 pub mod bookings;
 pub mod error;
@@ -20,7 +21,8 @@ use crate::commit_queue::CommitQueue;
 use crate::latch::Latch;
 use crate::link::Link;
 use crate::metrics::GateMetrics;
-use crate::scripts::ScriptError;
+use crate::scripts::{Admission, ScriptError};
+use crate::tally::{Ending, Tally};
 use crate::vault_client::VaultClient;
 use reload::Reloader;
 
@@ -41,6 +43,8 @@ pub struct Gate {
     pub reloader: Reloader,
     /// What is measured.
     pub metrics: GateMetrics,
+    /// What became of attempts, by event.
+    pub tally: Tally,
     /// A commit's lease, in milliseconds.
     pub commit_lease_ms: i64,
     /// Holds with lost replies being released at a time.
@@ -58,6 +62,14 @@ impl Gate {
         self.catalog.fresh_event(id).await?.ok_or(ServiceError::NotFound("event"))
     }
 
+    /// Counts what the gate said to an attempt.
+    pub(crate) fn count(&self, event: EventId, admission: &Admission) {
+        self.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+        if let Some(ending) = ending(admission) {
+            self.tally.count(event, ending);
+        }
+    }
+
     /// Takes a script's failure over. Missing inventory is brought back in the background, and until then what this
     /// replica remembered of it does not count.
     #[must_use]
@@ -68,6 +80,18 @@ impl Gate {
         }
         ServiceError::Script(error)
     }
+}
+
+/// How an attempt ended, for those who watch the sale; mistakes of clients are none of their business.
+fn ending(admission: &Admission) -> Option<Ending> {
+    Some(match admission {
+        Admission::Admitted { .. } => Ending::Admitted,
+        Admission::SoldOut { .. } => Ending::SoldOut,
+        Admission::SeatTaken(_) => Ending::SeatTaken,
+        Admission::Limit => Ending::LimitExceeded,
+        Admission::Closed => Ending::NotBookable,
+        Admission::UnknownItem | Admission::NotOwner | Admission::Expired => return None,
+    })
 }
 
 /// A refusal as the client is told.

@@ -188,7 +188,7 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String)> {
     let folder = beside.data().join("bare-nginx");
     make_server_folder(&folder)?;
     let port = ports::free()?;
-    let settings = nginx::Settings { folder: &folder, port, upstreams: &ports, limits: false };
+    let settings = nginx::Settings { folder: &folder, port, upstreams: &ports, limits: false, page: None };
     children.push(start(Role::Nginx, nginx::spec(&tools, &settings, Path::new(&logs))?));
     Ok((Bare(children), format!("http://127.0.0.1:{port}")))
 }

@@ -1,0 +1,25 @@
+//! Brings what this replica counted to Redis, once a second.
+
+use std::time::Duration;
+
+use crate::scripts::activity;
+use crate::service::Gate;
+
+/// How far behind what a watcher is told may be.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Brings counts forever. What Redis did not take is brought with the next: an answer that was lost counts twice, which
+/// a chart can bear.
+pub async fn run(gate: Gate) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for (event, ending, attempts) in gate.tally.take() {
+            if let Err(error) = activity::add(&gate.link, event, ending, attempts).await {
+                tracing::debug!(%error, event_id = %event, "attempts could not be counted yet");
+                gate.tally.add(event, ending, attempts);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The public API described by itself (OpenAPI 3.1). The page's types are generated from this; `make types` renews them.
+
+use contract::live::{LiveMessage, LiveRequest};
+use contract::paths;
+use contract::problem::{CONTENT_TYPE, Problem};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, ResponseBuilder, Server};
+use utoipa::{Modify, OpenApi as _};
+
+use crate::handlers::{activity, bookings, events, holds, live, seats, sessions};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Onsale", description = "Sells a fixed stock of tickets to far more people than there are tickets."),
+    paths(
+        sessions::create,
+        events::create,
+        events::list,
+        events::read,
+        events::change,
+        events::audit,
+        activity::read,
+        seats::map,
+        seats::states,
+        seats::available,
+        seats::all,
+        seats::lock,
+        seats::unlock,
+        holds::create,
+        holds::read,
+        holds::extend,
+        holds::release,
+        bookings::create,
+        bookings::list,
+        bookings::read,
+        bookings::confirm,
+        bookings::cancel,
+        live::watch,
+    ),
+    components(schemas(Problem, LiveMessage, LiveRequest)),
+    modifiers(&Common)
+)]
+struct Description;
+
+/// The description, as JSON.
+#[must_use]
+pub fn text() -> String {
+    Description::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// What holds for every call: where the API is, how a token is sent, what an error looks like.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, api: &mut OpenApi) {
+        api.servers = Some(vec![Server::new(paths::API)]);
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        api.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+        for operation in api.paths.paths.values_mut().flat_map(operations) {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let problem =
+                ResponseBuilder::new().description("What went wrong (RFC 9457)").content(CONTENT_TYPE, content);
+            // Handlers are called `create` and `read` in each of their modules; here a name must be the only one.
+            let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+            operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
+            operation.responses.responses.insert("default".into(), problem.build().into());
+        }
+    }
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, post, patch, delete, .. } = path;
+    [get, post, patch, delete].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described() {
+        let routes = include_str!("routes.rs");
+        let routed = routes.matches("resource(\"/").count();
+        assert_eq!(Description::openapi().paths.paths.len(), routed, "a path is missing here or in routes.rs");
+    }
+
+    #[test]
+    fn the_description_the_page_is_built_from_is_current() {
+        let kept = include_str!("../../../web/openapi.json");
+        assert!(kept.trim_end() == text(), "web/openapi.json is not current; run `make types`");
+    }
+}
