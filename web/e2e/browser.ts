@@ -1,6 +1,10 @@
 /** Visitors: each a context of its own in one Chromium, with what a test asks them to do and see. */
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { Look, LOOKS } from '../src/map/looks.ts';
+import type { EventView } from '../src/api/types.ts';
+import { fitted } from '../src/map/fitted.ts';
+import { layoutOf } from '../src/map/layout.ts';
+import { LOOKS, Look } from '../src/map/looks.ts';
+import { seatIndex, seatingOf } from '../src/map/seating.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -22,6 +26,9 @@ export class Visitor {
 
   private constructor(readonly page: Page) {
     page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) this.complaints.push(message.text());
+    });
     page.setDefaultTimeout(10_000);
   }
 
@@ -53,11 +60,14 @@ export class Visitor {
     const list = this.page.getByTestId('seat-list');
     if ((await list.getAttribute('open')) === null) await list.locator('summary').click();
     const index = await list
-      .getByLabel('Section')
+      .getByLabel('Section', { exact: true })
       .locator('option')
-      .evaluateAll((options, name) => options.findIndex((option) => option.textContent?.startsWith(`${name} `)), section);
-    await list.getByLabel('Section').selectOption({ index });
-    await list.getByLabel('Row').selectOption(String(row));
+      .evaluateAll(
+        (options, name) => options.findIndex((option) => option.textContent?.startsWith(`${name} `)),
+        section,
+      );
+    await list.getByLabel('Section', { exact: true }).selectOption({ index });
+    await list.getByLabel('Row', { exact: true }).selectOption(String(row));
   }
 
   seat(label: string) {
@@ -68,6 +78,33 @@ export class Visitor {
   async sees(label: string, look: Look) {
     const text = LOOKS[look]?.text.toLowerCase();
     await this.page.getByRole('button', { name: new RegExp(`^Seat ${label},.*, ${text}$`) }).waitFor();
+  }
+
+  /** Where the map shows a seat while it shows the whole hall, in the window. */
+  async mapPoint(event: EventView, label: string): Promise<{ x: number; y: number }> {
+    const map = this.page.getByTestId('map');
+    await map.scrollIntoViewIfNeeded();
+    const frame = await map.evaluate((element) => {
+      const { left, top } = element.getBoundingClientRect();
+      const { clientLeft, clientTop, clientWidth, clientHeight } = element;
+      return { left: left + clientLeft, top: top + clientTop, width: clientWidth, height: clientHeight };
+    });
+    const seating = seatingOf(event.sections);
+    const { xs, ys, box } = layoutOf(seating);
+    const seat = seatIndex(seating, label) as number;
+    const view = fitted(box, frame.width, frame.height);
+    return {
+      x: frame.left + (xs[seat] as number) * view.scale + view.x,
+      y: frame.top + (ys[seat] as number) * view.scale + view.y,
+    };
+  }
+
+  /** What the map says of a seat under the pointer. */
+  async tooltip(event: EventView, label: string): Promise<string> {
+    const { x, y } = await this.mapPoint(event, label);
+    await this.page.mouse.move(x + 1, y);
+    await this.page.mouse.move(x, y);
+    return this.page.getByTestId('tooltip').innerText();
   }
 
   button(name: string | RegExp) {

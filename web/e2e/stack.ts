@@ -13,13 +13,13 @@ export interface Ready {
   url: string;
   replicas: string[];
   admin_token: string;
-  pids: { gatekeepers: number[] };
+  pids: { gatekeeper: number[] };
+  /** Where this is kept current. */
+  ready_file: string;
 }
 
 export interface Stack {
   ready: Ready;
-  /** As it is now: processes that died have others in their place. */
-  readAgain: () => Ready;
   stop: () => Promise<void>;
 }
 
@@ -48,16 +48,19 @@ export async function startStack(flags: string[]): Promise<Stack> {
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const readAgain = () => JSON.parse(readFileSync(readyFile, 'utf8')) as Ready;
   return {
-    ready: { ...readAgain(), readyFile } as Ready,
-    readAgain,
+    ready: readReady(readyFile),
     async stop() {
       child.kill('SIGTERM');
       await exited;
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The ready file as it is now: processes that died have others in their place. */
+export function readReady(path: string): Ready {
+  return { ...JSON.parse(readFileSync(path, 'utf8')), ready_file: path };
 }
 
 /** Someone who uses the API without the page. */

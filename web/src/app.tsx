@@ -4,6 +4,7 @@ import { useCustomerId } from './api/session';
 import { BookingsPage } from './bookings/bookings-page';
 import { EventPage } from './events/event-page';
 import { EventsPage } from './events/events-page';
+import { ErrorBoundary } from './ui/error-boundary';
 import { Loading } from './ui/loading';
 import { usePageTitle } from './ui/use-page-title';
 
@@ -20,15 +21,17 @@ export function App() {
       </a>
       <Header />
       <main id="main" className="flex-1 pb-16">
-        <Suspense fallback={<Loading what="the page" />}>
-          <Routes>
-            <Route path="/" element={<EventsPage />} />
-            <Route path="/events/:eventId" element={<EventPage />} />
-            <Route path="/bookings" element={<BookingsPage />} />
-            <Route path="/operator" element={<OperatorPage />} />
-            <Route path="*" element={<Nowhere />} />
-          </Routes>
-        </Suspense>
+        <ErrorBoundary>
+          <Suspense fallback={<Loading what="the page" />}>
+            <Routes>
+              <Route path="/" element={<EventsPage />} />
+              <Route path="/events/:eventId" element={<EventPage />} />
+              <Route path="/bookings" element={<BookingsPage />} />
+              <Route path="/operator" element={<OperatorPage />} />
+              <Route path="*" element={<Nowhere />} />
+            </Routes>
+          </Suspense>
+        </ErrorBoundary>
       </main>
     </div>
   );

@@ -6,12 +6,15 @@ import { answer, guest, open } from './client';
 const LIST_EVERY_MS = 5_000;
 const EVENT_EVERY_MS = 15_000;
 
-export const eventsQuery = (page: number) =>
+/** The most a page may have. */
+export const PAGE_MAX = 100;
+
+export const eventsQuery = (page: number, limit = 24) =>
   queryOptions({
-    queryKey: ['events', page],
+    queryKey: ['events', page, limit],
     queryFn: async () => {
       const asked = Date.now();
-      const events = await answer(open.GET('/events', { params: { query: { page, limit: 20 } } }));
+      const events = await answer(open.GET('/events', { params: { query: { page, limit } } }));
       const first = events.items[0];
       if (first) observe(first.server_time, asked, Date.now());
       return events;

@@ -2,15 +2,9 @@
 import { select } from 'd3-selection';
 import { type ZoomBehavior, zoom, zoomIdentity, zoomTransform } from 'd3-zoom';
 import { type RefObject, useEffect, useMemo, useRef } from 'react';
+import { fitted, SCALE_MAX } from './fitted';
 import type { Box } from './layout';
 import type { View } from './painter';
-
-/** Seats get no further apart than this many pixels. */
-const SCALE_MAX = 44;
-/** Around the hall when all of it is shown. */
-const MARGIN_PX = 12;
-/** Pixels between seats below which double click and fit would show nothing at all. */
-const SCALE_MIN = 0.2;
 
 export interface Zoom {
   by(factor: number): void;
@@ -51,13 +45,10 @@ export function useZoom(
       fit() {
         const element = frame.current;
         if (!element || !behaviour.current) return;
-        const { width, height } = element.getBoundingClientRect();
-        if (width === 0 || height === 0) return;
+        const { clientWidth, clientHeight } = element;
+        if (clientWidth === 0 || clientHeight === 0) return;
+        const { scale, x, y } = fitted(box, clientWidth, clientHeight);
         const [across, down] = [box.right - box.left, box.bottom - box.top];
-        const room = Math.min((width - 2 * MARGIN_PX) / across, (height - 2 * MARGIN_PX) / down);
-        const scale = Math.max(SCALE_MIN, Math.min(SCALE_MAX / 2, room));
-        const x = width / 2 - ((box.left + box.right) / 2) * scale;
-        const y = height / 2 - ((box.top + box.bottom) / 2) * scale;
         behaviour.current
           .scaleExtent([scale * 0.8, Math.max(SCALE_MAX, scale * 2)])
           .translateExtent([

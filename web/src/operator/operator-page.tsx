@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
-import { eventsQuery } from '../api/queries';
+import { eventQuery, eventsQuery, PAGE_MAX } from '../api/queries';
 import { Notice } from '../ui/notice';
 import { usePageTitle } from '../ui/use-page-title';
 import { NewEventForm } from './new-event-form';
@@ -66,9 +66,13 @@ function TokenForm({ keep }: { keep: (token: string) => void }) {
 
 function Office({ token }: { token: string }) {
   const id = useId();
-  const events = useQuery({ ...eventsQuery(1), refetchInterval: 10_000 });
+  const events = useQuery({ ...eventsQuery(1, PAGE_MAX), refetchInterval: 10_000 });
   const [chosen, setChosen] = useState<string>();
-  const items = events.data?.items ?? [];
+  // One just made may be beyond the first page.
+  const made = useQuery({ ...eventQuery(chosen ?? ''), enabled: chosen !== undefined });
+  const listed = events.data?.items ?? [];
+  const isListed = listed.some((event) => event.event_id === chosen);
+  const items = made.data && !isListed ? [made.data, ...listed] : listed;
   const event = items.find((event) => event.event_id === chosen) ?? items[0];
   return (
     <div className="flex flex-col gap-8">

@@ -152,7 +152,11 @@ function SaleSwitch({ event, token }: { event: EventView; token: string }) {
           body: { sale_state: wanted },
         }),
       ),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['events'] }),
+    onSettled: () =>
+      Promise.all([
+        queries.invalidateQueries({ queryKey: ['events'] }),
+        queries.invalidateQueries({ queryKey: ['event', event.event_id] }),
+      ]),
   });
   return (
     <div className="flex flex-wrap items-center gap-4">
