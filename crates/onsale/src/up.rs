@@ -75,6 +75,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let bar = bar.clone();
         move |report| show(&bar, &report)
     });
+    let has_page = options.page.is_some();
     let starting = tokio::task::spawn_blocking(move || Stack::start(&options, reporter));
     let stack = tokio::select! {
         // Children that were started end with this process.
@@ -95,7 +96,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     stack.write_ready_file()?;
     bar.finish_and_clear();
-    print!("{}", describe(&stack));
+    print!("{}", describe(&stack, has_page));
 
     tokio::select! {
         _ = interrupted.recv() => {}
@@ -150,12 +151,12 @@ fn say(bar: &ProgressBar, line: &str) {
     if bar.is_finished() || bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
 }
 
-fn describe(stack: &Stack) -> String {
+fn describe(stack: &Stack, has_page: bool) -> String {
     let ready = stack.ready();
     let log = stack.child(Role::Nginx).map(|child| child.log().parent().map(std::path::Path::to_owned));
     let logs = log.ok().flatten().unwrap_or_default();
     format!(
-        "\nOnsale is open at {url}\n\n  \
+        "\nOnsale is open at {url}\n{page}\n  \
          curl -s {url}/api/v1/events\n  \
          curl -s -X POST {url}/api/v1/sessions\n\n  \
          gatekeepers  {replicas}\n  \
@@ -164,6 +165,7 @@ fn describe(stack: &Stack) -> String {
          logs         {logs}\n\n\
          Ctrl-C stops everything.\n",
         url = ready.url,
+        page = if has_page { "Open it in a browser; the operator's page takes the token below.\n" } else { "" },
         replicas = ready.replicas.join("  "),
         vault = ready.vault,
         token = ready.admin_token,

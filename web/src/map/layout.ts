@@ -96,7 +96,7 @@ interface Fan {
 function fanOf(blocks: readonly Block[], count: number, angle: number, gap: number): Fan {
   const rings = ringsOf(blocks, count, angle, gap);
   const outer = (rings[0]?.radius ?? STAGE_RADIUS) - STAGE_GAP;
-  const depth = Math.min(outer * STAGE_DEPTH_SHARE, 2 * gap);
+  const depth = Math.min(outer * STAGE_DEPTH_SHARE, 1.5 * gap);
   const stage = { inner: outer - depth, outer, angle: Math.min((rings[0]?.angle ?? 1) * 0.36, 1.1) };
   return { rings, stage, box: boxOf(rings, stage, gap) };
 }

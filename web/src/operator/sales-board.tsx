@@ -7,9 +7,11 @@ import { capacityOf } from '../events/sale';
 import { count, money } from '../time/format';
 import { Notice } from '../ui/notice';
 import { Chart } from './chart';
-import { availableOf, extend, heldOf, noSeries, POINTS_MAX, refusedOf, soldOf } from './series';
+import { availableOf, extend, heldOf, noSeries, refusedOf, soldOf } from './series';
 
 const READ_EVERY_MS = 1_000;
+/** A chart begins with room for a minute, and is drawn closer as points come. */
+const POINTS_SHOWN_MIN = 60;
 
 /** One sale, live: what is sold, what is left, who is turned away, and whether the books are right. */
 export function SalesBoard({ event, token }: { event: EventView; token: string }) {
@@ -34,6 +36,7 @@ export function SalesBoard({ event, token }: { event: EventView; token: string }
   }, [reading.data]);
 
   const { points } = series;
+  const room = Math.max(POINTS_SHOWN_MIN, points.length);
   const activity = reading.data?.activity;
   const audit = reading.data?.audit;
   return (
@@ -47,24 +50,19 @@ export function SalesBoard({ event, token }: { event: EventView; token: string }
         <Figure name="Turned away" value={activity && count(refusedOf(activity))} />
       </dl>
       <div className="grid gap-4 sm:grid-cols-2">
-        <Chart title="Sold" unit="tickets" values={points.map((point) => point.sold)} room={POINTS_MAX} />
-        <Chart
-          title="Available"
-          unit="tickets"
-          values={points.map((point) => point.available)}
-          room={POINTS_MAX}
-        />
+        <Chart title="Sold" unit="tickets" values={points.map((point) => point.sold)} room={room} />
+        <Chart title="Available" unit="tickets" values={points.map((point) => point.available)} room={room} />
         <Chart
           title="Admitted"
           unit="attempts a second"
           values={points.map((point) => point.admittedPerSecond)}
-          room={POINTS_MAX}
+          room={room}
         />
         <Chart
           title="Refused"
           unit="attempts a second"
           values={points.map((point) => point.refusedPerSecond)}
-          room={POINTS_MAX}
+          room={room}
         />
       </div>
       {audit && audit.tiers.length > 0 && <TierTable event={event} audit={audit} />}

@@ -57,6 +57,7 @@ async fn a_guest_cannot_do_what_an_administrator_can() {
     let new = stack::demo::event("Mine", "Now").unwrap();
     assert_eq!(guest.post("/api/v1/events", &serde_json::to_value(new).unwrap()).await.unwrap().status, 403);
     assert_eq!(guest.get(&format!("/api/v1/events/{event}/audit")).await.unwrap().status, 403);
+    assert_eq!(guest.get(&format!("/api/v1/events/{event}/activity")).await.unwrap().status, 403);
     let change = serde_json::json!({"tiers": [{"tier_id": tier, "capacity": 99}]});
     let path = format!("/api/v1/events/{event}");
     assert_eq!(guest.call(Method::PATCH, &path, &change).await.unwrap().status, 403);

@@ -6,13 +6,13 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Every line of Rust in the crates.
-fn sources(folder: &Path, text: &mut String) {
+/// Every line of the files whose names end so.
+fn sources(folder: &Path, ending: &str, text: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources(&path, ending, text);
+        } else if path.to_string_lossy().ends_with(ending) {
             text.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
@@ -34,12 +34,20 @@ fn is_a_test(rust: &str, name: &str) -> bool {
     })
 }
 
+/// Whether one of the page's tests is called so, and is run.
+fn is_a_page_test(typescript: &str, name: &str) -> bool {
+    typescript.lines().any(|line| line.trim_start().starts_with(&format!("test('{name}'")))
+}
+
 #[test]
 fn every_promise_names_a_proof_that_exists() {
     let promises = std::fs::read_to_string(repository().join("docs/PROMISES.md")).unwrap();
     let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
     let mut rust = String::new();
-    sources(&repository().join("crates"), &mut rust);
+    sources(&repository().join("crates"), ".rs", &mut rust);
+    let mut typescript = String::new();
+    sources(&repository().join("web/e2e"), ".test.ts", &mut typescript);
+    sources(&repository().join("web/src"), ".test.ts", &mut typescript);
     let rows: Vec<_> =
         promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
     assert!(rows.len() > 20, "the table is there");
@@ -49,6 +57,7 @@ fn every_promise_names_a_proof_that_exists() {
         for proof in proofs {
             let exists = match proof.strip_prefix("make ") {
                 Some(target) => makefile.lines().any(|line| line.starts_with(&format!("{target}:"))),
+                None if proof.contains(' ') => is_a_page_test(&typescript, proof),
                 None => is_a_test(&rust, proof),
             };
             assert!(exists, "{proof} does not exist: {row}");

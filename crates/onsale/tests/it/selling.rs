@@ -149,3 +149,24 @@ async fn a_change_reaches_the_gate_though_every_wake_is_lost() {
     let is_paused = async || guest.hold_tier(event, tier, 1).await.unwrap().code() == "not_bookable";
     eventually("the pause reaches the gate", SOON, is_paused).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_are_counted_over_all_replicas() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(2).await;
+    let path = format!("/api/v1/events/{event}/activity");
+    assert_eq!(system.guest().await.get(&path).await.unwrap().status, 403, "for administrators only");
+    let guests = system.guests(12).await;
+    // One after the other, so that the latch of each replica turns some away by itself.
+    for guest in system.spread(&guests) {
+        guest.buy(event, tier, 1).await.unwrap();
+    }
+    let counted = async || {
+        let activity = system.admin.get(&path).await.unwrap().body;
+        (activity["admitted"].as_i64(), activity["refused"]["sold_out"].as_i64()) == (Some(2), Some(10))
+    };
+    eventually("every attempt is counted once", SOON, counted).await;
+    // What each replica counted is brought once.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert!(counted().await);
+}
