@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn every_route_is_described() {
-        let routes = include_str!("routes.rs");
-        let routed = routes.matches("resource(\"/").count();
+        let source = include_str!("routes.rs");
+        let routed = source.matches("resource(\"/").count();
         assert_eq!(Description::openapi().paths.paths.len(), routed, "a path is missing here or in routes.rs");
     }
 
