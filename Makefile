@@ -46,8 +46,9 @@ unit: ## all Rust tests, the whole system among them
 page: web/node_modules ## build the page into web/dist
 	cd web && npm run --silent build
 
+# The versions of the lock file, which is left as it is. Not `npm ci`: that insists on the native parts for every platform.
 web/node_modules: web/package-lock.json
-	cd web && npm ci --silent --no-audit --no-fund
+	cd web && npm install --no-save --silent --no-audit --no-fund
 	@touch $@
 
 types: web/node_modules ## renew the API's description and the page's types after a change of the API
