@@ -66,6 +66,39 @@ describe.each(looks)('%s', (_, options) => {
   });
 });
 
+test('nor does a sale that is not open yet, paused, sold out or refusing', async () => {
+  const tiers = [{ name: 'Floor', price_minor: 5_000, capacity: 1 }];
+  const sections = [{ name: 'A', rows: 1, seats_per_row: 4, price_minor: 9_000 }];
+  const soon = new Date(Date.now() + 3_600_000).toISOString();
+  const early = await admin.createEvent({ tiers, on_sale_at: soon });
+  const event = await admin.createEvent({ tiers });
+  const hall = await admin.createEvent({ sections });
+  const visitor = await come({ colorScheme: 'dark' });
+  const check = async (where: string) =>
+    expect({ where, found: await violations(visitor.page) }).toEqual({ where, found: [] });
+  await visitor.watch(ready.url, early.event_id);
+  await visitor.page.getByTestId('opens-in').waitFor();
+  await check('not open yet');
+  await visitor.watch(ready.url, event.event_id);
+  const rival = await Caller.guest(ready);
+  await rival.call('POST', '/bookings', {
+    event_id: event.event_id,
+    tier_id: event.tiers[0]?.tier_id,
+    quantity: 1,
+  });
+  await visitor.isTold('news', 'Sold out.');
+  await check('sold out');
+  await admin.call('PATCH', `/events/${event.event_id}`, { sale_state: 'paused' });
+  await visitor.isTold('news', 'The sale is paused.');
+  await check('paused');
+  await visitor.watch(ready.url, hall.event_id);
+  await visitor.showRow('A', 1);
+  await visitor.seat('A-1-1').click();
+  await rival.hold(hall, ['A-1-1']);
+  await visitor.isTold('refusal', 'Seat already held by another customer');
+  await check('refused');
+});
+
 test('nothing moves for whoever wants less motion', async () => {
   const visitor = await come({ reducedMotion: 'reduce' });
   await visitor.page.getByRole('article').first().waitFor();

@@ -37,6 +37,11 @@ export class Visitor {
     return new Visitor(await context.newPage());
   }
 
+  /** The same visitor's other tab. */
+  tab(page: Page): Visitor {
+    return new Visitor(page);
+  }
+
   async open(base: string, path: string) {
     await this.page.goto(base + path);
   }
@@ -105,6 +110,11 @@ export class Visitor {
     await this.page.mouse.move(x + 1, y);
     await this.page.mouse.move(x, y);
     return this.page.getByTestId('tooltip').innerText();
+  }
+
+  /** Waits for something that is told, and how: as a refusal, a failure, or news. */
+  async isTold(kind: 'refusal' | 'failure' | 'news' | 'good', text: string | RegExp) {
+    await this.page.locator(`[data-testid=notice][data-kind=${kind}]`).filter({ hasText: text }).waitFor();
   }
 
   button(name: string | RegExp) {

@@ -6,7 +6,7 @@ import { visitorsOf } from './visitors.ts';
 const ready = inject('ready');
 const { come } = visitorsOf(ready.url);
 
-test('an operator makes an event, watches it sell out, and pauses it', async () => {
+test('an operator makes an event, watches it sell, and pauses it', async () => {
   const { page } = await come();
   await page.getByRole('link', { name: 'Operator' }).click();
   const guest = await page.request.post(`${ready.url}/api/v1/sessions`);

@@ -50,6 +50,7 @@ test('50,000 seats pan and zoom with less than 5 % of frames dropped', async () 
   const map = await page.getByTestId('map').boundingBox();
   if (!map) throw new Error('the map is not shown');
   const [x, y] = [map.x + map.width / 2, map.y + map.height / 2];
+  const crowd = holdOn(event);
   let best = 1;
   for (let attempt = 0; attempt < ATTEMPTS_MAX && best > DROPPED_SHARE_MAX; attempt += 1) {
     await page.getByRole('button', { name: 'Show the whole hall' }).click();
@@ -63,9 +64,33 @@ test('50,000 seats pan and zoom with less than 5 % of frames dropped', async () 
     });
     best = Math.min(best, share);
   }
+  report('seats that changed hands meanwhile', String(await crowd.stop()));
   report('frames dropped while 50,000 seats pan and zoom', `${(100 * best).toFixed(1)} %`);
   expect(best).toBeLessThan(DROPPED_SHARE_MAX);
 });
+
+/** Others hold a seat each, some thirty a second, until told to stop. */
+function holdOn(event: EventView) {
+  let isOver = false;
+  const holding = (async () => {
+    let held = 0;
+    while (!isOver) {
+      const guest = await Caller.guest(ready);
+      await guest.hold(event, [
+        `${'ABCDEFGHIJKLMNOPQRSTUVWXY'[held % 25]}-${1 + (Math.floor(held / 25) % 40)}-25`,
+      ]);
+      held += 1;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    return held;
+  })();
+  return {
+    stop() {
+      isOver = true;
+      return holding;
+    },
+  };
+}
 
 /** Frames that a display of 60 Hz would have shown and the page did not, while the gestures last. */
 async function droppedShare(page: Page, gestures: () => Promise<void>): Promise<number> {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { BookingView, EventView, HoldView, NewEvent } from '../src/api/types.ts';
@@ -13,9 +14,8 @@ export interface Ready {
   url: string;
   replicas: string[];
   admin_token: string;
-  pids: { gatekeeper: number[] };
-  /** Where this is kept current. */
-  ready_file: string;
+  redis: string;
+  pids: { gatekeeper: number[]; vault: number };
 }
 
 export interface Stack {
@@ -49,18 +49,13 @@ export async function startStack(flags: string[]): Promise<Stack> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {
-    ready: readReady(readyFile),
+    ready: JSON.parse(readFileSync(readyFile, 'utf8')) as Ready,
     async stop() {
       child.kill('SIGTERM');
       await exited;
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** The ready file as it is now: processes that died have others in their place. */
-export function readReady(path: string): Ready {
-  return { ...JSON.parse(readFileSync(path, 'utf8')), ready_file: path };
 }
 
 /** Someone who uses the API without the page. */
@@ -134,4 +129,14 @@ export async function watchers(ready: Ready): Promise<number[]> {
       return Number(/^active_connections (\d+)/m.exec(text)?.[1] ?? 0);
     }),
   );
+}
+
+/** Makes Redis forget everything, as an operator's mistake would. */
+export async function flushRedis(url: string) {
+  const { hostname, port, password } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`AUTH ${password}\r\nFLUSHALL\r\nQUIT\r\n`);
+  let said = '';
+  for await (const text of socket) said += text;
+  if (said !== '+OK\r\n+OK\r\n+OK\r\n') throw new Error(`Redis said: ${said}`);
 }

@@ -1,6 +1,6 @@
-import { lazy, Suspense } from 'react';
-import { Link, NavLink, Route, Routes } from 'react-router';
-import { useCustomerId } from './api/session';
+import { lazy, Suspense, useEffect } from 'react';
+import { Link, NavLink, Route, Routes, useLocation, useNavigationType } from 'react-router';
+import { useSession } from './api/session';
 import { BookingsPage } from './bookings/bookings-page';
 import { EventPage } from './events/event-page';
 import { EventsPage } from './events/events-page';
@@ -11,6 +11,8 @@ import { usePageTitle } from './ui/use-page-title';
 const OperatorPage = lazy(() => import('./operator/operator-page'));
 
 export function App() {
+  const { pathname } = useLocation();
+  useScrollToTop(pathname);
   return (
     <div className="mx-auto flex min-h-dvh max-w-6xl flex-col px-4 sm:px-6">
       <a
@@ -21,7 +23,7 @@ export function App() {
       </a>
       <Header />
       <main id="main" className="flex-1 pb-16">
-        <ErrorBoundary>
+        <ErrorBoundary key={pathname}>
           <Suspense fallback={<Loading what="the page" />}>
             <Routes>
               <Route path="/" element={<EventsPage />} />
@@ -37,8 +39,17 @@ export function App() {
   );
 }
 
+/** A page that is gone to begins at its top; one that is gone back to is where it was left. */
+function useScrollToTop(pathname: string) {
+  const how = useNavigationType();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each path is another page
+  useEffect(() => {
+    if (how !== 'POP') window.scrollTo(0, 0);
+  }, [pathname, how]);
+}
+
 function Header() {
-  const customer = useCustomerId();
+  const customer = useSession()?.customer_id;
   return (
     <header className="flex flex-wrap items-center gap-x-6 gap-y-1 py-4">
       <Link to="/" className="flex items-center gap-2 rounded text-xl font-bold tracking-tight">

@@ -11,7 +11,13 @@ const READS_AGAIN_MAX = 2;
 
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { retry: (failures, error) => isFailure(error) && failures < READS_AGAIN_MAX, staleTime: 2_000 },
+    // What is asked for offline fails now and says so. It is not done later, when nobody expects it any more.
+    mutations: { networkMode: 'always' },
+    queries: {
+      networkMode: 'always',
+      retry: (failures, error) => isFailure(error) && failures < READS_AGAIN_MAX,
+      staleTime: 2_000,
+    },
   },
 });
 

@@ -85,7 +85,6 @@ describe('a session', () => {
         : problem('unauthorized', 401);
     });
     const { answer, guest } = await import('./client');
-    await expect(answer(guest.GET('/bookings'))).rejects.toThrow();
     expect(await answer(guest.GET('/bookings'))).toMatchObject({ total: 0 });
   });
 });

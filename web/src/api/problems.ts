@@ -53,8 +53,19 @@ export function sentence(error: unknown): string {
     case 'outcome_unknown':
       return 'We do not know yet whether this went through. Trying again is safe: you cannot be charged twice.';
     case undefined:
-      return 'We could not reach the ticket office. Check your connection; we keep trying.';
+      return 'We could not reach the ticket office. Check your connection and try again.';
     default:
       return 'The ticket office cannot answer right now. Please try again.';
   }
+}
+
+/** Something to tell the visitor. A refusal is final, a failure may pass, news is neither. */
+export interface Notice {
+  kind: 'refusal' | 'failure' | 'news';
+  text: string;
+}
+
+/** What went wrong, as it is told. */
+export function noticeOf(error: unknown): Notice {
+  return { kind: isFailure(error) ? 'failure' : 'refusal', text: sentence(error) };
 }

@@ -1,37 +1,38 @@
-/** The guest's token: asked for when first needed, kept in the browser. Losing it means losing one's bookings. */
+/** The guest's token: asked for when first needed, kept in the browser. Whoever loses it is somebody else from then on. */
 import { useSyncExternalStore } from 'react';
+import { forget, recall, remember } from '../storage';
 import { Failed } from './problems';
 import type { Session } from './types';
 
 const KEY = 'onsale.session';
-/** A token is renewed this long before it stops working. */
-const RENEW_BEFORE_MS = 60_000;
+/** A token is not used any more this long before it stops working. */
+const SPARE_MS = 60_000;
+const ANSWER_MAX_MS = 15_000;
 
 const listeners = new Set<() => void>();
 let asking: Promise<Session> | undefined;
-let current = read();
+let current = kept();
 
-function read(): Session | undefined {
+function kept(): Session | undefined {
   try {
-    const session = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Session | null;
-    return session && Date.parse(session.expires_at) - RENEW_BEFORE_MS > Date.now() ? session : undefined;
+    return JSON.parse(recall(KEY) ?? 'null') ?? undefined;
   } catch {
     return undefined;
   }
 }
 
-function keep(session: Session | undefined) {
+function isGood(session: Session | undefined): session is Session {
+  return session !== undefined && Date.parse(session.expires_at) - SPARE_MS > Date.now();
+}
+
+function use(session: Session | undefined) {
   current = session;
-  if (session) localStorage.setItem(KEY, JSON.stringify(session));
-  else localStorage.removeItem(KEY);
   for (const listener of listeners) listener();
 }
 
 async function ask(): Promise<Session> {
-  const response = await fetch('/api/v1/sessions', {
-    method: 'POST',
-    signal: AbortSignal.timeout(15_000),
-  }).catch((cause: unknown) => {
+  const signal = AbortSignal.timeout(ANSWER_MAX_MS);
+  const response = await fetch('/api/v1/sessions', { method: 'POST', signal }).catch((cause: unknown) => {
     throw new Failed(undefined, { cause });
   });
   if (!response.ok) throw new Failed(await response.json().catch(() => undefined));
@@ -40,12 +41,17 @@ async function ask(): Promise<Session> {
 
 /** The session, or a new one; callers at the same time share one request. */
 export function session(): Promise<Session> {
+  if (isGood(current)) return Promise.resolve(current);
   // Another tab may have asked meanwhile.
-  current ??= read();
-  if (current) return Promise.resolve(current);
+  const other = kept();
+  if (isGood(other)) {
+    use(other);
+    return Promise.resolve(other);
+  }
   asking ??= ask()
     .then((session) => {
-      keep(session);
+      remember(KEY, JSON.stringify(session));
+      use(session);
       return session;
     })
     .finally(() => {
@@ -56,16 +62,17 @@ export function session(): Promise<Session> {
 
 /** Forgets a token that was not accepted, unless it has been replaced already. */
 export function forgetSession(token: string) {
-  if (current?.token === token) keep(undefined);
+  if (kept()?.token === token) forget(KEY);
+  if (current?.token === token) use(undefined);
 }
 
-/** The customer's id, once there is a session. */
-export function useCustomerId(): string | undefined {
+/** The session, once there is one. */
+export function useSession(): Session | undefined {
   return useSyncExternalStore(
     (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    () => current?.customer_id,
+    () => (isGood(current) ? current : undefined),
   );
 }

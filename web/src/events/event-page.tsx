@@ -3,7 +3,7 @@ import { lazy, Suspense, useMemo } from 'react';
 import { Link, useParams } from 'react-router';
 import { codeOf } from '../api/problems';
 import { bookingsQuery, eventQuery } from '../api/queries';
-import { useCustomerId } from '../api/session';
+import { useSession } from '../api/session';
 import type { EventView } from '../api/types';
 import type { LiveSummary } from '../live/connection';
 import { useLive, useSummary } from '../live/use-live';
@@ -15,11 +15,14 @@ import { count, dateTime, priceRange } from '../time/format';
 import { Loading } from '../ui/loading';
 import { Trouble } from '../ui/trouble';
 import { usePageTitle } from '../ui/use-page-title';
-import { PhaseBadge } from './events-page';
 import { LiveBadge } from './live-badge';
+import { PhaseBadge } from './phase-badge';
 import { availableOf, pricesOf, salePhase } from './sale';
 import { SaleNotice } from './sale-notice';
 import { TierPicker } from './tier-picker';
+
+/** The visitor's bookings may end in another tab, or by themselves. */
+const BOOKINGS_EVERY_MS = 15_000;
 
 const SeatPicker = lazy(() => import('../map/seat-picker'));
 
@@ -101,7 +104,7 @@ function Sale({ event: read }: { event: EventView }) {
                   live={live}
                   purchase={purchase}
                   owned={owned}
-                  isEnabled={isChoosing && phase === 'open'}
+                  isEnabled={isChoosing && phase === 'open' && summary.isKnown}
                   toggle={actions.toggleSeat}
                   lose={actions.loseSeats}
                 />
@@ -117,11 +120,11 @@ function Sale({ event: read }: { event: EventView }) {
 
 /** The event with the numbers the feed knows better. */
 function withLive(event: EventView, live: LiveSummary): EventView {
-  if (!live.isKnown) return event;
   const isKnown = live.status !== 'rebuilding';
+  if (!live.isKnown && isKnown) return event;
   return {
     ...event,
-    sale_state: live.saleState,
+    sale_state: live.isKnown ? live.saleState : event.sale_state,
     seats_available: isKnown ? live.seatsAvailable : null,
     tiers: event.tiers.map((tier) => ({
       ...tier,
@@ -132,8 +135,8 @@ function withLive(event: EventView, live: LiveSummary): EventView {
 
 /** Indexes of the seats the visitor has booked. */
 function useOwnedSeats(eventId: string, seating: ReturnType<typeof seatingOf>): ReadonlySet<number> {
-  const isKnown = useCustomerId() !== undefined;
-  const bookings = useQuery({ ...bookingsQuery(1), enabled: isKnown });
+  const isKnown = useSession() !== undefined;
+  const bookings = useQuery({ ...bookingsQuery(1), enabled: isKnown, refetchInterval: BOOKINGS_EVERY_MS });
   return useMemo(() => {
     const mine = (bookings.data?.items ?? []).filter(
       (booking) => booking.event_id === eventId && ['reserved', 'confirmed'].includes(booking.status),

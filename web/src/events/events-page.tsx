@@ -9,7 +9,8 @@ import { Loading } from '../ui/loading';
 import { Pager } from '../ui/pager';
 import { Trouble } from '../ui/trouble';
 import { usePageTitle } from '../ui/use-page-title';
-import { availableOf, capacityOf, pricesOf, type SalePhase, salePhase } from './sale';
+import { PhaseBadge } from './phase-badge';
+import { availableOf, capacityOf, pricesOf, salePhase } from './sale';
 
 export function EventsPage() {
   usePageTitle('Events');
@@ -66,24 +67,6 @@ function EventCard({ event }: { event: EventView }) {
       </div>
       <Remaining share={available === null ? 0 : available / capacity} />
     </article>
-  );
-}
-
-const phases: Record<SalePhase, { text: string; colours: string }> = {
-  'not-yet': { text: 'Soon', colours: 'border-accent text-accent' },
-  open: { text: 'On sale', colours: 'border-good text-good' },
-  paused: { text: 'Paused', colours: 'border-warn text-warn' },
-  'sold-out': { text: 'Sold out', colours: 'border-bad text-bad' },
-  over: { text: 'Over', colours: 'border-edge text-muted' },
-  rebuilding: { text: 'Counting', colours: 'border-warn text-warn' },
-};
-
-export function PhaseBadge({ phase }: { phase: SalePhase }) {
-  const { text, colours } = phases[phase];
-  return (
-    <span className={`shrink-0 rounded-full border px-2.5 py-0.5 text-sm font-medium ${colours}`}>
-      {text}
-    </span>
   );
 }
 

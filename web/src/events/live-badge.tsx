@@ -5,6 +5,7 @@ const looks: Record<LiveStatus, { text: string; colour: string }> = {
   live: { text: 'Live', colour: 'fill-good' },
   rebuilding: { text: 'Counting', colour: 'fill-warn' },
   reconnecting: { text: 'Reconnecting', colour: 'fill-warn' },
+  barred: { text: 'Not live', colour: 'fill-bad' },
   offline: { text: 'Offline', colour: 'fill-bad' },
 };
 

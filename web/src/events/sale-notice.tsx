@@ -1,3 +1,4 @@
+import type { Notice as Telling } from '../api/problems';
 import type { EventView } from '../api/types';
 import type { LiveStatus } from '../live/connection';
 import { useTimeLeft } from '../time/clock';
@@ -13,38 +14,38 @@ interface Props {
 
 /** Why nothing can be bought right now, and what to expect. */
 export function SaleNotice({ event, phase, status }: Props) {
-  if (status === 'offline') {
-    return (
-      <Notice kind="failure">
-        You are offline. What you see may be old; we go on as soon as you are back.
-      </Notice>
-    );
-  }
-  if (status === 'reconnecting') {
-    return <Notice kind="failure">The live view was lost and is being joined again.</Notice>;
-  }
-  switch (phase) {
-    case 'open':
-      return null;
-    case 'not-yet':
-      return <NotYet opensAt={event.on_sale_at} />;
-    case 'paused':
-      return <Notice kind="news">The sale is paused. What you hold stays yours until its deadline.</Notice>;
-    case 'sold-out':
-      return (
-        <Notice kind="news">
-          Sold out. Tickets that are not paid for in time come back here by themselves, so it is worth a look.
-        </Notice>
-      );
-    case 'rebuilding':
-      return (
-        <Notice kind="failure">
-          Tickets are being counted again. This takes a few seconds; bookings are safe.
-        </Notice>
-      );
-    case 'over':
-      return <Notice kind="news">This event is over.</Notice>;
-  }
+  const connection = connections[status];
+  if (connection) return <Said notice={{ kind: 'failure', text: connection }} />;
+  if (phase === 'open') return null;
+  if (phase === 'not-yet') return <NotYet opensAt={event.on_sale_at} />;
+  return <Said notice={reasons[phase]} />;
+}
+
+const connections: Partial<Record<LiveStatus, string>> = {
+  offline: 'You are offline. What you see may be old; we go on as soon as you are back.',
+  reconnecting: 'The live view was lost and is being joined again.',
+  barred: 'The live view is not open to this page. Load it again from the address you were given.',
+};
+
+const reasons: Record<Exclude<SalePhase, 'open' | 'not-yet'>, Telling> = {
+  paused: { kind: 'news', text: 'The sale is paused. What you hold stays yours until its deadline.' },
+  'sold-out': {
+    kind: 'news',
+    text: 'Sold out. Tickets that are not paid for in time come back here by themselves, so it is worth a look.',
+  },
+  rebuilding: {
+    kind: 'failure',
+    text: 'Tickets are being counted again. This takes a few seconds; bookings are safe.',
+  },
+  over: { kind: 'news', text: 'This event is over.' },
+};
+
+function Said({ notice }: { notice: Telling }) {
+  return (
+    <div role="status">
+      <Notice notice={notice} />
+    </div>
+  );
 }
 
 function NotYet({ opensAt }: { opensAt: string }) {

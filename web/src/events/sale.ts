@@ -1,6 +1,9 @@
 /** Where a sale stands, by the server's clock. */
 import type { EventView, SaleState } from '../api/types';
 
+/** The most tickets one hold or booking may have. */
+export const TICKETS_MAX = 10;
+
 export type SalePhase = 'not-yet' | 'open' | 'paused' | 'sold-out' | 'over' | 'rebuilding';
 
 type Timetable = Pick<EventView, 'on_sale_at' | 'ends_at'>;

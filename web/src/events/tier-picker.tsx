@@ -1,6 +1,7 @@
 import type { EventView, TierView } from '../api/types';
 import type { Choice } from '../purchase/purchase';
 import { count, money } from '../time/format';
+import { TICKETS_MAX } from './sale';
 
 interface Props {
   event: EventView;
@@ -8,9 +9,6 @@ interface Props {
   choose: (tierId: string, quantity: number) => void;
   isEnabled: boolean;
 }
-
-/** The most tickets one booking may have. */
-const QUANTITY_MAX = 10;
 
 export function TierPicker({ event, choice, choose, isEnabled }: Props) {
   return (
@@ -24,7 +22,7 @@ export function TierPicker({ event, choice, choose, isEnabled }: Props) {
             <Tier
               tier={tier}
               currency={event.currency}
-              most={Math.min(QUANTITY_MAX, event.per_customer_max)}
+              most={Math.min(TICKETS_MAX, event.per_customer_max)}
               quantity={choice.tierId === tier.tier_id ? choice.quantity : 0}
               choose={(quantity) => choose(tier.tier_id, quantity)}
               isEnabled={isEnabled}

@@ -11,7 +11,10 @@ const JOIN_MAX_MS = 4_000;
 /** After this long without a word, a page that is looked at again asks whether the connection is still one. */
 const QUIET_MAX_MS = 20_000;
 
-export type LiveStatus = 'connecting' | 'live' | 'rebuilding' | 'reconnecting' | 'offline';
+/** Closed with one of these, joining again would end the same way (docs/FEED.md). */
+const FINAL_CODES = [4401, 4403];
+
+export type LiveStatus = 'connecting' | 'live' | 'rebuilding' | 'reconnecting' | 'offline' | 'barred';
 
 /** What changes rarely enough to be drawn by React. */
 export interface LiveSummary {
@@ -23,6 +26,15 @@ export interface LiveSummary {
   tiers: ReadonlyMap<string, number>;
 }
 
+/** Before anything has been heard. */
+export const nothingHeard: LiveSummary = {
+  status: 'connecting',
+  isKnown: false,
+  saleState: 'open',
+  seatsAvailable: 0,
+  tiers: new Map(),
+};
+
 type SeatListener = (seats: number[] | 'all') => void;
 
 export class LiveConnection {
@@ -32,26 +44,25 @@ export class LiveConnection {
   private readonly seatListeners = new Set<SeatListener>();
   private heardAt = Date.now();
   private doubt: ReturnType<typeof setTimeout> | undefined;
-  private summary: LiveSummary = {
-    status: 'connecting',
-    isKnown: false,
-    saleState: 'open',
-    seatsAvailable: 0,
-    tiers: new Map(),
-  };
+  private summary = nothingHeard;
 
   constructor(eventId: string) {
     const url = new URL(`/api/v1/events/${eventId}/live`, window.location.href);
     url.protocol = url.protocol.replace('http', 'ws');
     this.socket = new ReconnectingSocket(url.href, ['onsale.live'], {
-      minReconnectionDelay: RETRY_FIRST_MS,
+      // Those who lost the same replica are not to come back in one moment.
+      minReconnectionDelay: RETRY_FIRST_MS * (0.5 + Math.random()),
       maxReconnectionDelay: RETRY_LONGEST_MS,
       connectionTimeout: JOIN_MAX_MS,
       minUptime: RETRY_LONGEST_MS,
       maxEnqueuedMessages: 0,
     });
     this.socket.addEventListener('message', (message) => this.hear(JSON.parse(message.data as string)));
-    this.socket.addEventListener('close', () => this.lost());
+    this.socket.addEventListener('close', ({ code }) => {
+      if (!FINAL_CODES.includes(code)) return this.lost();
+      this.socket.close();
+      this.tell({ status: 'barred' });
+    });
     window.addEventListener('offline', this.lost);
     window.addEventListener('online', this.rejoin);
     document.addEventListener('visibilitychange', this.lookAgain);
@@ -105,6 +116,8 @@ export class LiveConnection {
         break;
       }
       case 'known':
+        // Nothing changed while it was counted; that it is said means that it is known again.
+        if (this.summary.isKnown) this.tell({ status: 'live' });
         break;
     }
   }

@@ -1,5 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from 'react';
-import { LiveConnection, type LiveSummary } from './connection';
+import { LiveConnection, type LiveSummary, nothingHeard } from './connection';
 
 /** A connection to an event's feed for as long as the component is shown. */
 export function useLive(eventId: string): LiveConnection | undefined {
@@ -12,15 +12,10 @@ export function useLive(eventId: string): LiveConnection | undefined {
   return connection;
 }
 
-const nothing: LiveSummary = {
-  status: 'connecting',
-  isKnown: false,
-  saleState: 'open',
-  seatsAvailable: 0,
-  tiers: new Map(),
-};
-
 /** What the feed says, without the seats. */
 export function useSummary(connection: LiveConnection | undefined): LiveSummary {
-  return useSyncExternalStore(connection?.subscribe ?? (() => () => {}), connection?.read ?? (() => nothing));
+  return useSyncExternalStore(
+    connection?.subscribe ?? (() => () => {}),
+    connection?.read ?? (() => nothingHeard),
+  );
 }

@@ -1,4 +1,4 @@
-import { useId, useState, useSyncExternalStore } from 'react';
+import { type KeyboardEvent, useId, useRef, useState, useSyncExternalStore } from 'react';
 import type { LiveConnection } from '../live/connection';
 import { money } from '../time/format';
 import { LOOKS, Look } from './looks';
@@ -15,20 +15,35 @@ interface Props {
 }
 
 /** The same seats as the map's, one row at a time, for keyboard and screen reader. */
-export function SeatList({ seating, currency, live, mine, isEnabled, toggle }: Props) {
+export function SeatList(props: Props) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <details
+      className="mt-4 rounded-xl border border-line p-4"
+      data-testid="seat-list"
+      onToggle={(event) => setIsOpen(event.currentTarget.open)}
+    >
+      <summary className="cursor-pointer font-medium">Choose seats from a list</summary>
+      {isOpen && <Rows {...props} />}
+    </details>
+  );
+}
+
+function Rows({ seating, currency, live, mine, isEnabled, toggle }: Props) {
   const [section, setSection] = useState(0);
   const [row, setRow] = useState(1);
   const id = useId();
   const block = seating.blocks[section] ?? seating.blocks[0];
-  useSeatChanges(live);
+  useSyncExternalStore(live?.subscribeSeats ?? nobody, () => live?.picture.sequence ?? -1);
   if (!block) return null;
   const states = live?.picture.states ?? new Uint8Array(0);
-  const first = block.first + (Math.min(row, block.rows) - 1) * block.seats_per_row;
-  const seats = Array.from({ length: block.seats_per_row }, (_, number) => first + number);
-  const free = seats.filter((seat) => lookOf(seat, states, mine) === Look.available).length;
+  const first = block.first + (row - 1) * block.seats_per_row;
+  const looks = Array.from({ length: block.seats_per_row }, (_, number) =>
+    lookOf(first + number, states, mine),
+  );
+  const free = looks.filter((look) => look === Look.available).length;
   return (
-    <details className="mt-4 rounded-xl border border-line p-4" data-testid="seat-list">
-      <summary className="cursor-pointer font-medium">Choose seats from a list</summary>
+    <>
       <div className="mt-3 flex flex-wrap gap-3">
         <div className="min-w-40 flex-1">
           <label htmlFor={`${id}-section`} className="mb-1 block text-sm text-muted">
@@ -69,24 +84,72 @@ export function SeatList({ seating, currency, live, mine, isEnabled, toggle }: P
           </select>
         </div>
       </div>
-      <p role="status" className="mt-3 text-sm text-muted">
-        {free} of {seats.length} seats free in section {block.name}, row {row}
-      </p>
-      <ul className="mt-2 flex flex-wrap gap-1.5" aria-label={`Seats of section ${block.name}, row ${row}`}>
-        {seats.map((seat, index) => (
-          <li key={seat}>
-            <SeatButton
-              label={seatLabel(seating, seat)}
-              number={index + 1}
-              price={money(block.price_minor, currency)}
-              look={lookOf(seat, states, mine)}
-              isEnabled={isEnabled}
-              toggle={() => toggle(seat)}
-            />
-          </li>
-        ))}
-      </ul>
-    </details>
+      {states.length === 0 ? (
+        <p className="mt-3 text-muted">Which seats are free is not known yet …</p>
+      ) : (
+        <>
+          <p className="mt-3 text-sm text-muted">
+            {free} of {looks.length} seats free in section {block.name}, row {row}. Arrow keys go from seat to
+            seat.
+          </p>
+          <SeatRow
+            key={first}
+            title={`Seats of section ${block.name}, row ${row}`}
+            labels={looks.map((_, number) => seatLabel(seating, first + number))}
+            price={money(block.price_minor, currency)}
+            looks={looks}
+            isEnabled={isEnabled}
+            toggle={(number) => toggle(first + number)}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+interface SeatRowProps {
+  title: string;
+  labels: readonly string[];
+  price: string;
+  looks: readonly Look[];
+  isEnabled: boolean;
+  toggle: (number: number) => void;
+}
+
+/** One stop for Tab, however long the row: arrows go from seat to seat. */
+function SeatRow({ title, labels, price, looks, isEnabled, toggle }: SeatRowProps) {
+  const [current, setCurrent] = useState(0);
+  const row = useRef<HTMLDivElement>(null);
+  const go = (event: KeyboardEvent) => {
+    const last = labels.length - 1;
+    const targets: Record<string, number> = {
+      ArrowLeft: Math.max(0, current - 1),
+      ArrowRight: Math.min(last, current + 1),
+      Home: 0,
+      End: last,
+    };
+    const target = targets[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    setCurrent(target);
+    row.current?.querySelectorAll('button')[target]?.focus();
+  };
+  return (
+    <div ref={row} role="toolbar" aria-label={title} className="mt-2 flex flex-wrap gap-1.5" onKeyDown={go}>
+      {labels.map((label, number) => (
+        <SeatButton
+          key={label}
+          label={label}
+          number={number + 1}
+          price={price}
+          look={looks[number] ?? Look.sold}
+          isEnabled={isEnabled}
+          isCurrent={number === current}
+          arrive={() => setCurrent(number)}
+          toggle={() => toggle(number)}
+        />
+      ))}
+    </div>
   );
 }
 
@@ -96,6 +159,8 @@ interface SeatButtonProps {
   price: string;
   look: Look;
   isEnabled: boolean;
+  isCurrent: boolean;
+  arrive: () => void;
   toggle: () => void;
 }
 
@@ -108,15 +173,17 @@ const colours: Record<Look, string> = {
   [Look.sold]: 'border-seat-sold text-muted line-through',
 };
 
-function SeatButton({ label, number, price, look, isEnabled, toggle }: SeatButtonProps) {
+function SeatButton({ label, number, price, look, isEnabled, isCurrent, arrive, toggle }: SeatButtonProps) {
   const canChoose = isEnabled && (look === Look.available || look === Look.chosen);
   return (
     <button
       type="button"
+      tabIndex={isCurrent ? 0 : -1}
       aria-pressed={look === Look.chosen || look === Look.mine}
       aria-disabled={!canChoose}
       aria-label={`Seat ${label}, ${price}, ${(LOOKS[look]?.text ?? '').toLowerCase()}`}
       className={`size-11 rounded-lg border-2 tabular-nums ${colours[look]} ${canChoose ? 'cursor-pointer hover:bg-raised' : 'cursor-not-allowed'}`}
+      onFocus={arrive}
       onClick={() => canChoose && toggle()}
     >
       {number}
@@ -128,10 +195,7 @@ function sectionText(block: Block, currency: string): string {
   return `${block.name} (${money(block.price_minor, currency)})`;
 }
 
-/** Draws again whenever seats changed. */
-function useSeatChanges(live: LiveConnection | undefined) {
-  useSyncExternalStore(
-    (changed) => live?.subscribeSeats(changed) ?? (() => {}),
-    () => live?.picture.sequence ?? -1,
-  );
+/** For as long as there is no connection. */
+function nobody() {
+  return () => {};
 }

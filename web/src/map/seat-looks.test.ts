@@ -3,12 +3,18 @@ import { LOOKS, Look } from './looks';
 import { lookOf, looksOf, lostSeats } from './seat-looks';
 
 const states = new TextEncoder().encode('aahrs');
-const mine = { chosen: new Set([1]), mine: new Set([2]) };
+const mine = { chosen: new Set([1]), mine: new Set([2]), owned: new Set<number>() };
 
 test('the visitor’s own seats lie over the feed’s states', () => {
   const expected = [Look.available, Look.chosen, Look.mine, Look.reserved, Look.sold];
   expect([...looksOf(states, mine)]).toEqual(expected);
   expect(expected.map((_, seat) => lookOf(seat, states, mine))).toEqual(expected);
+});
+
+test('seats of bookings are the visitor’s only while somebody has booked them', () => {
+  const own = { chosen: new Set<number>(), mine: new Set<number>(), owned: new Set([0, 2, 3, 4]) };
+  const expected = [Look.available, Look.available, Look.held, Look.mine, Look.mine];
+  expect([...looksOf(states, own)]).toEqual(expected);
 });
 
 test('a chosen seat is lost when the feed says somebody has it', () => {

@@ -1,12 +1,14 @@
 /** What every seat looks like to this visitor: the feed's states with the visitor's own seats over them. Pure. */
-import { AVAILABLE, HELD, RESERVED } from '../live/picture';
+import { AVAILABLE, HELD, RESERVED, SOLD } from '../live/picture';
 import { Look } from './looks';
 
 /** The visitor's own seats, by index. */
 export interface Mine {
   chosen: ReadonlySet<number>;
-  /** Held, asked for, reserved or bought. */
+  /** Asked for, or part of the purchase under way: known before the feed has it. */
   mine: ReadonlySet<number>;
+  /** Of bookings: the visitor's as long as the feed says that somebody has booked them. */
+  owned: ReadonlySet<number>;
 }
 
 /** A seat's look by its state alone. */
@@ -24,18 +26,20 @@ export function lookOfState(state: number | undefined): Look {
 }
 
 /** A seat's look. */
-export function lookOf(seat: number, states: Uint8Array, { chosen, mine }: Mine): Look {
-  if (mine.has(seat)) return Look.mine;
+export function lookOf(seat: number, states: Uint8Array, { chosen, mine, owned }: Mine): Look {
+  const state = states[seat];
+  if (mine.has(seat) || (owned.has(seat) && (state === RESERVED || state === SOLD))) return Look.mine;
   if (chosen.has(seat)) return Look.chosen;
-  return lookOfState(states[seat]);
+  return lookOfState(state);
 }
 
 /** Every seat's look, one byte each. */
-export function looksOf(states: Uint8Array, { chosen, mine }: Mine): Uint8Array<ArrayBuffer> {
+export function looksOf(states: Uint8Array, own: Mine): Uint8Array<ArrayBuffer> {
   const looks = new Uint8Array(states.length);
   for (let seat = 0; seat < states.length; seat += 1) looks[seat] = lookOfState(states[seat]);
-  for (const seat of chosen) looks[seat] = Look.chosen;
-  for (const seat of mine) looks[seat] = Look.mine;
+  for (const seats of [own.chosen, own.mine, own.owned]) {
+    for (const seat of seats) looks[seat] = lookOf(seat, states, own);
+  }
   return looks;
 }
 

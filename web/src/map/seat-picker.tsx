@@ -1,5 +1,6 @@
-import { useEffect, useMemo } from 'react';
+import { useEffect, useEffectEvent, useMemo } from 'react';
 import type { LiveConnection } from '../live/connection';
+import { AVAILABLE } from '../live/picture';
 import type { Purchase } from '../purchase/purchase';
 import { useTheme } from './colours';
 import { layoutOf } from './layout';
@@ -24,24 +25,15 @@ interface Props {
 
 /** Seats to choose from: as a map, and as a list. */
 export default function SeatPicker(props: Props) {
-  const { seating, currency, live, purchase, owned, isEnabled, toggle, lose } = props;
+  const { seating, currency, live, purchase, owned, isEnabled, toggle } = props;
   const layout = useMemo(() => layoutOf(seating), [seating]);
   const theme = useTheme();
-  const mine = useMemo(() => mineOf(purchase, owned, seating), [purchase, owned, seating]);
-  const isChoosing = purchase.step.name === 'choosing';
-
-  useEffect(() => {
-    if (!isChoosing || mine.chosen.size === 0) return;
-    return live?.subscribeSeats(() => {
-      const lost = lostSeats(mine.chosen, live.picture.states);
-      if (lost.length > 0) lose(lost);
-    });
-  }, [live, mine, isChoosing, lose]);
+  const { step, choice } = purchase;
+  const mine = useMemo(() => mineOf({ step, choice }, owned, seating), [step, choice, owned, seating]);
+  useLosses(live, step.name === 'choosing', mine, props.lose);
 
   const toggleFree = (seat: number) => {
-    const isFree =
-      !mine.mine.has(seat) && lostSeats([seat], live?.picture.states ?? new Uint8Array(0)).length === 0;
-    if (isFree || mine.chosen.has(seat)) toggle(seat);
+    if (mine.chosen.has(seat) || live?.picture.states[seat] === AVAILABLE) toggle(seat);
   };
   const shown = { seating, currency, live, mine, isEnabled, toggle: toggleFree };
   return (
@@ -55,15 +47,35 @@ export default function SeatPicker(props: Props) {
   );
 }
 
+/** Watches the chosen seats while there is a choice. */
+function useLosses(
+  live: LiveConnection | undefined,
+  isChoosing: boolean,
+  { chosen }: Mine,
+  lose: Props['lose'],
+) {
+  const look = useEffectEvent(() => {
+    const lost = lostSeats(chosen, live?.picture.states ?? new Uint8Array(0));
+    if (lost.length > 0) lose(lost);
+  });
+  const isWatching = isChoosing && chosen.size > 0;
+  useEffect(() => {
+    if (!isWatching) return;
+    look();
+    return live?.subscribeSeats(() => look());
+  }, [live, isWatching]);
+}
+
 /** Seats asked for are shown as the visitor's before the answer is there. */
-function mineOf({ step, choice }: Purchase, owned: ReadonlySet<number>, seating: Seating): Mine {
-  const mine = new Set(owned);
-  if (step.name === 'choosing') return { chosen: new Set(choice.seats), mine };
-  if (step.name === 'holding') for (const seat of choice.seats) mine.add(seat);
+function mineOf(
+  { step, choice }: Pick<Purchase, 'step' | 'choice'>,
+  owned: ReadonlySet<number>,
+  seating: Seating,
+): Mine {
+  if (step.name === 'choosing') return { chosen: new Set(choice.seats), mine: new Set(), owned };
   const labels = 'hold' in step ? step.hold.seats : 'booking' in step ? step.booking.seats : [];
-  for (const label of labels) {
-    const seat = seatIndex(seating, label);
-    if (seat !== undefined) mine.add(seat);
-  }
-  return { chosen: new Set(), mine };
+  const seats = labels.map((label) => seatIndex(seating, label));
+  const mine = new Set(seats.filter((seat) => seat !== undefined));
+  if (step.name === 'holding') for (const seat of choice.seats) mine.add(seat);
+  return { chosen: new Set(), mine, owned };
 }

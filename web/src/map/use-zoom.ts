@@ -1,4 +1,4 @@
-/** Wheel, drag, pinch, double click and arrow keys move the map. */
+/** Wheel, drag, pinch and double click move the map; keys and buttons by what is returned. */
 import { select } from 'd3-selection';
 import { type ZoomBehavior, zoom, zoomIdentity, zoomTransform } from 'd3-zoom';
 import { type RefObject, useEffect, useMemo, useRef } from 'react';
@@ -8,6 +8,8 @@ import type { View } from './painter';
 
 export interface Zoom {
   by(factor: number): void;
+  /** By so many pixels. */
+  pan(right: number, down: number): void;
   fit(): void;
 }
 
@@ -30,6 +32,7 @@ export function useZoom(
     });
     // A click is a click even if the hand trembles.
     zooming.clickDistance(4);
+    if (matchMedia('(prefers-reduced-motion: reduce)').matches) zooming.duration(0);
     behaviour.current = zooming;
     select(element).call(zooming);
     return () => {
@@ -41,6 +44,12 @@ export function useZoom(
     () => ({
       by(factor) {
         if (frame.current) behaviour.current?.scaleBy(select(frame.current), factor);
+      },
+      pan(right, down) {
+        const element = frame.current;
+        if (!element) return;
+        const { k } = zoomTransform(element);
+        behaviour.current?.translateBy(select(element), right / k, down / k);
       },
       fit() {
         const element = frame.current;

@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId } from 'react';
 import { Link } from 'react-router';
 import { administrator, answer } from '../api/client';
-import { isFailure, sentence } from '../api/problems';
+import { noticeOf, type Notice as Telling } from '../api/problems';
 import type { EventView } from '../api/types';
 import { Notice } from '../ui/notice';
 import { eventOf, inDays } from './new-event';
@@ -75,27 +75,32 @@ export function NewEventForm({ token, made }: { token: string; made: (event: Eve
           placeholder="A, 8, 12, 90.00"
         />
         <div className="flex flex-col gap-3 sm:col-span-2">
-          {create.error && (
-            <Notice
-              kind={isFailure(create.error) && !(create.error instanceof SyntaxError) ? 'failure' : 'refusal'}
-            >
-              {create.error instanceof SyntaxError ? create.error.message : sentence(create.error)}
-            </Notice>
-          )}
-          {create.data && (
-            <Notice kind="good">
-              <Link to={`/events/${create.data.event_id}`} className="underline">
-                {create.data.name}
-              </Link>{' '}
-              is made.
-            </Notice>
-          )}
+          <div aria-live="polite">
+            {create.error && <Notice notice={complaint(create.error)} />}
+            {create.data && <Notice notice={{ kind: 'good', text: <Made event={create.data} /> }} />}
+          </div>
           <button type="submit" className="button button-primary self-start" disabled={create.isPending}>
             {create.isPending ? 'Making …' : 'Make the event'}
           </button>
         </div>
       </form>
     </section>
+  );
+}
+
+/** What was not understood here, or by the service. */
+function complaint(error: Error): Telling {
+  return error instanceof SyntaxError ? { kind: 'refusal', text: error.message } : noticeOf(error);
+}
+
+function Made({ event }: { event: EventView }) {
+  return (
+    <>
+      <Link to={`/events/${event.event_id}`} className="underline">
+        {event.name}
+      </Link>{' '}
+      is made.
+    </>
   );
 }
 
@@ -124,7 +129,7 @@ function Area({
 }) {
   const id = useId();
   return (
-    <div className="sm:col-span-1">
+    <div>
       <label htmlFor={id} className="mb-1 block text-sm text-muted">
         {label}
       </label>

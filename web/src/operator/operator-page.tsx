@@ -56,7 +56,7 @@ function TokenForm({ keep }: { keep: (token: string) => void }) {
         className="field"
         aria-describedby={`${id}-hint`}
       />
-      {complaint && <Notice kind="refusal">{complaint}</Notice>}
+      <div aria-live="polite">{complaint && <Notice notice={{ kind: 'refusal', text: complaint }} />}</div>
       <button type="submit" className="button button-primary self-start">
         Open the office
       </button>

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { administrator, answer } from '../api/client';
-import { sentence } from '../api/problems';
+import { noticeOf, type Notice as Telling } from '../api/problems';
 import type { AuditView, EventView } from '../api/types';
 import { capacityOf } from '../events/sale';
 import { count, money } from '../time/format';
@@ -41,7 +41,7 @@ export function SalesBoard({ event, token }: { event: EventView; token: string }
   const audit = reading.data?.audit;
   return (
     <div className="flex flex-col gap-4" data-testid="board">
-      {reading.isError && <Notice kind="failure">{sentence(reading.error)}</Notice>}
+      {reading.isError && <Notice notice={noticeOf(reading.error)} />}
       {audit && <Verdict audit={audit} />}
       <dl className="grid grid-cols-2 gap-4 sm:grid-cols-4">
         <Figure name="Sold" value={audit && `${count(soldOf(audit))} of ${count(capacityOf(event))}`} />
@@ -84,18 +84,14 @@ function Figure({ name, value }: { name: string; value: string | undefined }) {
 function Verdict({ audit }: { audit: AuditView }) {
   const leaks = audit.tiers.reduce((sum, tier) => sum + Math.abs(tier.leak), Math.abs(audit.seats.leak));
   const oversold = audit.tiers.reduce((sum, tier) => sum + tier.oversold, audit.seats.double_booked);
+  const clean = `The audit is clean: nothing oversold, nothing missing (epoch ${audit.epoch}).`;
+  const unclean = `The audit is not clean: ${oversold} oversold, ${leaks} unaccounted for. A leak that lasts only seconds is a sale in motion.`;
+  const notice: { kind: 'good' | Telling['kind']; text: string } = audit.ok
+    ? { kind: 'good', text: clean }
+    : { kind: oversold > 0 ? 'refusal' : 'failure', text: unclean };
   return (
     <div data-testid="verdict">
-      {audit.ok ? (
-        <Notice kind="good">
-          The audit is clean: nothing oversold, nothing missing (epoch {audit.epoch}).
-        </Notice>
-      ) : (
-        <Notice kind="refusal">
-          The audit is not clean: {oversold} oversold, {leaks} unaccounted for. A leak that lasts only seconds
-          is a sale in motion.
-        </Notice>
-      )}
+      <Notice notice={notice} />
     </div>
   );
 }
@@ -162,7 +158,7 @@ function SaleSwitch({ event, token }: { event: EventView; token: string }) {
         {wanted === 'paused' ? 'Pause the sale' : 'Resume the sale'}
       </button>
       <p className="text-muted">The sale is {event.sale_state}.</p>
-      {change.error && <Notice kind="failure">{sentence(change.error)}</Notice>}
+      {change.error && <Notice notice={noticeOf(change.error)} />}
     </div>
   );
 }

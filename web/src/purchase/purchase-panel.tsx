@@ -2,8 +2,11 @@ import type { BookingView, EventView, HoldView } from '../api/types';
 import type { SalePhase } from '../events/sale';
 import { type Seating, seatLabel, seatPlace } from '../map/seating';
 import { money } from '../time/format';
+import { Button } from '../ui/button';
 import { Notice } from '../ui/notice';
+import { useFocusOnChange } from '../ui/use-focus-on-change';
 import { Countdown } from './countdown';
+import { itemsText } from './items';
 import type { Choice, Purchase } from './purchase';
 import type { PurchaseActions } from './use-purchase';
 
@@ -17,7 +20,8 @@ interface Props {
 
 /** What is being bought, and the next thing to do about it. */
 export function PurchasePanel({ event, seating, purchase, actions, phase }: Props) {
-  const { step, choice, notice } = purchase;
+  const { step, choice, isBusy, notice } = purchase;
+  const heading = useFocusOnChange(step.name);
   // On a phone it stays in view over the map, once there is something to do.
   const isIdle = step.name === 'choosing' && choice.seats.length === 0 && choice.quantity === 0 && !notice;
   return (
@@ -27,25 +31,34 @@ export function PurchasePanel({ event, seating, purchase, actions, phase }: Prop
       data-testid="purchase"
       data-step={step.name}
     >
-      <h2 id="purchase-heading" className="text-xl font-semibold">
-        {titles[step.name]}
-      </h2>
-      {notice && <Notice kind={notice.kind}>{notice.text}</Notice>}
+      <div>
+        <h2 id="purchase-heading" ref={heading} tabIndex={-1} className="text-xl font-semibold">
+          {titles[step.name]}
+        </h2>
+        <div aria-live="assertive" className="not-empty:mt-4">
+          {notice && <Notice notice={notice} />}
+        </div>
+      </div>
       {(step.name === 'choosing' || step.name === 'holding') && (
         <Choosing
           event={event}
           seating={seating}
           choice={choice}
           hold={actions.hold}
-          isHolding={step.name === 'holding'}
+          isBusy={isBusy || step.name === 'holding'}
           isOpen={phase === 'open'}
         />
       )}
       {(step.name === 'held' || step.name === 'booking') && (
-        <Held hold={step.hold} event={event} actions={actions} isBusy={step.name === 'booking'} />
+        <Held hold={step.hold} event={event} actions={actions} isBusy={isBusy || step.name === 'booking'} />
       )}
       {(step.name === 'reserved' || step.name === 'paying') && (
-        <Reserved booking={step.booking} event={event} actions={actions} isBusy={step.name === 'paying'} />
+        <Reserved
+          booking={step.booking}
+          event={event}
+          actions={actions}
+          isBusy={isBusy || step.name === 'paying'}
+        />
       )}
       {step.name === 'paid' && <Paid booking={step.booking} event={event} begin={actions.begin} />}
     </aside>
@@ -67,11 +80,11 @@ interface ChoosingProps {
   seating: Seating;
   choice: Choice;
   hold: () => void;
-  isHolding: boolean;
+  isBusy: boolean;
   isOpen: boolean;
 }
 
-function Choosing({ event, seating, choice, hold, isHolding, isOpen }: ChoosingProps) {
+function Choosing({ event, seating, choice, hold, isBusy, isOpen }: ChoosingProps) {
   const tier = event.tiers.find((tier) => tier.tier_id === choice.tierId);
   const seats = choice.seats.map((seat) => seatPlace(seating, seat).block.price_minor);
   const amount = tier ? tier.price_minor * choice.quantity : seats.reduce((sum, price) => sum + price, 0);
@@ -89,14 +102,9 @@ function Choosing({ event, seating, choice, hold, isHolding, isOpen }: ChoosingP
           amount={money(amount, event.currency)}
         />
       )}
-      <button
-        type="button"
-        className="button button-primary"
-        disabled={tickets === 0 || isHolding || !isOpen}
-        onClick={hold}
-      >
+      <Button look="primary" isOff={tickets === 0 || isBusy || !isOpen} onClick={hold}>
         {tickets > 1 ? `Hold ${tickets} tickets` : 'Hold'}
-      </button>
+      </Button>
     </>
   );
 }
@@ -112,13 +120,6 @@ function Items({ what, amount }: { what: string; amount: string }) {
   );
 }
 
-/** Seats by label, or a quantity by the tier's name. */
-function named(what: HoldView | BookingView, event: EventView): string {
-  if (what.seats.length > 0) return what.seats.join(', ');
-  const tier = event.tiers.find((tier) => tier.tier_id === what.tier_id);
-  return `${what.quantity} × ${tier?.name ?? 'ticket'}`;
-}
-
 interface HeldProps {
   hold: HoldView;
   event: EventView;
@@ -129,18 +130,18 @@ interface HeldProps {
 function Held({ hold, event, actions, isBusy }: HeldProps) {
   return (
     <>
-      <Items what={named(hold, event)} amount={money(hold.amount_minor, hold.currency)} />
+      <Items what={itemsText(hold, event)} amount={money(hold.amount_minor, hold.currency)} />
       <Countdown until={hold.expires_at} label="Yours for" whenOver={actions.ranOut} isPaused={isBusy} />
-      <button type="button" className="button button-primary" disabled={isBusy} onClick={actions.book}>
+      <Button look="primary" isOff={isBusy} onClick={actions.book}>
         Book
-      </button>
+      </Button>
       <div className="grid grid-cols-2 gap-2">
-        <button type="button" className="button" disabled={isBusy} onClick={actions.extend}>
+        <Button isOff={isBusy} onClick={actions.extend}>
           More time
-        </button>
-        <button type="button" className="button" disabled={isBusy} onClick={actions.release}>
+        </Button>
+        <Button isOff={isBusy} onClick={actions.release}>
           Release
-        </button>
+        </Button>
       </div>
     </>
   );
@@ -156,7 +157,7 @@ interface ReservedProps {
 function Reserved({ booking, event, actions, isBusy }: ReservedProps) {
   return (
     <>
-      <Items what={named(booking, event)} amount={money(booking.amount_minor, booking.currency)} />
+      <Items what={itemsText(booking, event)} amount={money(booking.amount_minor, booking.currency)} />
       <Reference booking={booking} />
       <Countdown
         until={booking.payment_due_at}
@@ -167,16 +168,16 @@ function Reserved({ booking, event, actions, isBusy }: ReservedProps) {
       <p className="text-sm text-muted">
         No money moves here: choose how the payment goes, or let the time run out.
       </p>
-      <button type="button" className="button button-primary" disabled={isBusy} onClick={actions.pay}>
+      <Button look="primary" isOff={isBusy} onClick={actions.pay}>
         Pay {money(booking.amount_minor, booking.currency)}
-      </button>
+      </Button>
       <div className="grid grid-cols-2 gap-2">
-        <button type="button" className="button" disabled={isBusy} onClick={actions.decline}>
+        <Button isOff={isBusy} onClick={actions.decline}>
           Have it declined
-        </button>
-        <button type="button" className="button" disabled={isBusy} onClick={actions.cancel}>
+        </Button>
+        <Button isOff={isBusy} onClick={actions.cancel}>
           Cancel booking
-        </button>
+        </Button>
       </div>
     </>
   );
@@ -185,12 +186,10 @@ function Reserved({ booking, event, actions, isBusy }: ReservedProps) {
 function Paid({ booking, event, begin }: { booking: BookingView; event: EventView; begin: () => void }) {
   return (
     <>
-      <Notice kind="good">Paid. See you there!</Notice>
-      <Items what={named(booking, event)} amount={money(booking.amount_minor, booking.currency)} />
+      <Notice notice={{ kind: 'good', text: 'Paid. See you there!' }} />
+      <Items what={itemsText(booking, event)} amount={money(booking.amount_minor, booking.currency)} />
       <Reference booking={booking} />
-      <button type="button" className="button" onClick={begin}>
-        Buy more
-      </button>
+      <Button onClick={begin}>Buy more</Button>
     </>
   );
 }

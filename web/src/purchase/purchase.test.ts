@@ -49,6 +49,7 @@ describe('holding', () => {
     expect(purchase).toEqual({
       choice: { seats: [1], tierId: undefined, quantity: 0 },
       step: { name: 'choosing' },
+      isBusy: false,
       notice,
     });
   });

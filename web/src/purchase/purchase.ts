@@ -1,7 +1,8 @@
 /**
- * A purchase, step by step: choosing → holding → held → booking → reserved → paying → paid. Pure; `use-purchase.ts` talks
- * to the service.
+ * A purchase, step by step: choosing → holding → held → booking → reserved → paying → paid. Pure; `calls.ts` talks to the
+ * service. An answer that comes when its step is over changes nothing.
  */
+import type { Notice } from '../api/problems';
 import type { BookingView, HoldView } from '../api/types';
 
 /** What the visitor wants: seats by index, or tickets of a tier. */
@@ -21,15 +22,11 @@ export type Step =
   | { name: 'paying'; booking: BookingView }
   | { name: 'paid'; booking: BookingView };
 
-/** Something to tell. A refusal is final, a failure may pass, news is neither. */
-export interface Notice {
-  kind: 'refusal' | 'failure' | 'news';
-  text: string;
-}
-
 export interface Purchase {
   choice: Choice;
   step: Step;
+  /** An answer is awaited that may change the step: nothing else is asked meanwhile. */
+  isBusy: boolean;
   notice: Notice | undefined;
 }
 
@@ -37,14 +34,19 @@ export type Happening =
   | { type: 'seat-toggled'; seat: number; ticketsMax: number }
   | { type: 'tier-chosen'; tierId: string; quantity: number }
   | { type: 'seats-lost'; seats: readonly number[]; labels: readonly string[] }
+  /** Looking, extending, releasing or cancelling; the step stays as it is until the answer. */
+  | { type: 'asked' }
   | { type: 'hold-asked' }
   | { type: 'hold-refused'; notice: Notice; conflicts: readonly number[] }
   | { type: 'held'; hold: HoldView; notice?: Notice }
   | { type: 'book-asked' }
-  | { type: 'booked'; booking: BookingView }
+  | { type: 'booked'; booking: BookingView; notice?: Notice }
   | { type: 'pay-asked' }
   | { type: 'paid'; booking: BookingView }
-  | { type: 'told'; notice: Notice | undefined }
+  /** Nothing changed but what there is to tell. */
+  | { type: 'told'; notice: Notice }
+  /** What was asked changed nothing, and there is nothing to tell. */
+  | { type: 'answered' }
   /** The last request went wrong: back to the step before it, where it can be made again. */
   | { type: 'undone'; notice: Notice }
   /** Over: released, cancelled, ran out, or begun anew. */
@@ -52,67 +54,77 @@ export type Happening =
 
 export const nothing: Choice = { seats: [], tierId: undefined, quantity: 0 };
 
-export const beginning: Purchase = { choice: nothing, step: { name: 'choosing' }, notice: undefined };
+/** Busy until it is known whether something is under way from an earlier visit. */
+export const beginning: Purchase = {
+  choice: nothing,
+  step: { name: 'choosing' },
+  isBusy: true,
+  notice: undefined,
+};
 
 export function next(purchase: Purchase, happening: Happening): Purchase {
   const { choice, step } = purchase;
+  const to = (step: Step, notice?: Notice): Purchase => ({ choice, step, isBusy: false, notice });
   switch (happening.type) {
     case 'seat-toggled':
-      return step.name === 'choosing' ? toggle(purchase, happening.seat, happening.ticketsMax) : purchase;
-    case 'tier-chosen': {
-      if (step.name !== 'choosing') return purchase;
-      const { tierId, quantity } = happening;
-      return { ...purchase, choice: { seats: [], tierId, quantity }, notice: undefined };
-    }
+      return step.name === 'choosing' ? toggled(purchase, happening.seat, happening.ticketsMax) : purchase;
+    case 'tier-chosen':
+      return step.name === 'choosing'
+        ? chosen(purchase, { ...nothing, tierId: happening.tierId, quantity: happening.quantity })
+        : purchase;
     case 'seats-lost': {
       if (step.name !== 'choosing') return purchase;
       const seats = choice.seats.filter((seat) => !happening.seats.includes(seat));
       return { ...purchase, choice: { ...choice, seats }, notice: taken(happening.labels) };
     }
+    case 'asked':
+      return { ...purchase, isBusy: true };
+    case 'answered':
+      return { ...purchase, isBusy: false };
     case 'hold-asked':
-      return { ...purchase, step: { name: 'holding' }, notice: undefined };
+      return to({ name: 'holding' });
     case 'hold-refused': {
       const seats = choice.seats.filter((seat) => !happening.conflicts.includes(seat));
-      return { choice: { ...choice, seats }, step: { name: 'choosing' }, notice: happening.notice };
+      return { ...to({ name: 'choosing' }, happening.notice), choice: { ...choice, seats } };
     }
     case 'held':
-      return { ...purchase, step: { name: 'held', hold: happening.hold }, notice: happening.notice };
+      return ['choosing', 'holding', 'held', 'booking'].includes(step.name)
+        ? { ...to({ name: 'held', hold: happening.hold }, happening.notice), choice: nothing }
+        : purchase;
     case 'book-asked':
-      return step.name === 'held'
-        ? { ...purchase, step: { name: 'booking', hold: step.hold }, notice: undefined }
-        : purchase;
+      return step.name === 'held' ? to({ name: 'booking', hold: step.hold }) : purchase;
     case 'booked':
-      return { choice: nothing, step: { name: 'reserved', booking: happening.booking }, notice: undefined };
+      return { ...to({ name: 'reserved', booking: happening.booking }, happening.notice), choice: nothing };
     case 'pay-asked':
-      return step.name === 'reserved'
-        ? { ...purchase, step: { name: 'paying', booking: step.booking }, notice: undefined }
-        : purchase;
+      return step.name === 'reserved' ? to({ name: 'paying', booking: step.booking }) : purchase;
     case 'paid':
-      return { ...purchase, step: { name: 'paid', booking: happening.booking }, notice: undefined };
+      return to({ name: 'paid', booking: happening.booking });
     case 'told':
-      return { ...purchase, notice: happening.notice };
+      return to(step, happening.notice);
     case 'undone':
-      return { ...purchase, step: before(step), notice: happening.notice };
+      return to(before(step), happening.notice);
     case 'begun':
-      return { ...beginning, notice: happening.notice };
+      return { ...to({ name: 'choosing' }, happening.notice), choice: nothing };
   }
 }
 
-function toggle(purchase: Purchase, seat: number, ticketsMax: number): Purchase {
-  const { choice } = purchase;
-  if (choice.seats.includes(seat)) {
-    const seats = choice.seats.filter((other) => other !== seat);
-    return { ...purchase, choice: { ...choice, seats }, notice: undefined };
-  }
-  if (choice.seats.length >= ticketsMax) {
-    const text = `At most ${ticketsMax} seats at a time. Give one up to choose another.`;
-    return { ...purchase, notice: { kind: 'refusal', text } };
-  }
-  return {
-    ...purchase,
-    choice: { seats: [...choice.seats, seat], tierId: undefined, quantity: 0 },
-    notice: undefined,
-  };
+function toggled(purchase: Purchase, seat: number, ticketsMax: number): Purchase {
+  const { seats } = purchase.choice;
+  if (seats.includes(seat))
+    return chosen(purchase, { ...nothing, seats: seats.filter((one) => one !== seat) });
+  if (seats.length < ticketsMax) return chosen(purchase, { ...nothing, seats: [...seats, seat] });
+  const text = `At most ${ticketsMax} seats at a time. Give one up to choose another.`;
+  return { ...purchase, notice: { kind: 'refusal', text } };
+}
+
+/** A hold has seats or tickets of one tier; whoever turns to the other is told what was put back. */
+function chosen(purchase: Purchase, choice: Choice): Purchase {
+  const was = purchase.choice;
+  const isOtherKind =
+    was.seats.length > 0 ? choice.quantity > 0 : was.quantity > 0 && choice.tierId !== was.tierId;
+  const text =
+    'Seats and tickets of each kind are bought one after the other; your earlier choice was put back.';
+  return { ...purchase, choice, notice: isOtherKind ? { kind: 'news', text } : undefined };
 }
 
 function before(step: Step): Step {

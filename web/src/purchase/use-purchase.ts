@@ -1,16 +1,29 @@
-/** Carries a purchase through the service. */
-import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+/** Carries a purchase through the service: what the visitor does becomes calls, and their answers become steps. */
+import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useReducer } from 'react';
-import { answer, guest } from '../api/client';
-import { codeOf, isFailure, Refused, sentence } from '../api/problems';
-import { bookingsQuery } from '../api/queries';
-import type { BookingView, EventView, HoldView, NewHold } from '../api/types';
+import { type Notice, noticeOf, Refused } from '../api/problems';
+import type { EventView } from '../api/types';
+import { TICKETS_MAX } from '../events/sale';
 import { type Seating, seatIndex, seatLabel } from '../map/seating';
-import { beginning, type Choice, type Notice, next, type Purchase } from './purchase';
+import {
+  bookHold,
+  cancelBooking,
+  extendHold,
+  holdItems,
+  isHold,
+  isOver,
+  payBooking,
+  releaseHold,
+  takeUp,
+  type UnderWay,
+  whatBecameAtLast,
+  whatBecameOf,
+} from './calls';
+import { askedSeats, dropHold } from './kept';
+import { beginning, type Happening, next, type Purchase, type Step } from './purchase';
 
-/** Attempts at what is safe to repeat, and the wait between them. */
-const ATTEMPTS_MAX = 4;
-const ATTEMPT_WAIT_MS = 700;
+/** An extension that gains less than this has reached the longest a hold may last. */
+const GAIN_MIN_MS = 500;
 
 export interface PurchaseActions {
   toggleSeat(seat: number): void;
@@ -19,129 +32,113 @@ export interface PurchaseActions {
   hold(): Promise<void>;
   extend(): Promise<void>;
   release(): Promise<void>;
-  /** Of the hold or the booking, by its deadline. */
-  ranOut(): void;
+  /** The deadline of the hold or the booking has come by our clock; the service knows what that means. */
+  ranOut(): Promise<void>;
   book(): Promise<void>;
   pay(): Promise<void>;
   decline(): void;
   cancel(): Promise<void>;
-  begin(): void;
+  begin(): Promise<void>;
 }
-
-const holdKey = (eventId: string) => `onsale.hold.${eventId}`;
 
 /** The purchase under way at an event; one that was begun before the page was left is taken up again. */
 export function usePurchase(event: EventView, seating: Seating): [Purchase, PurchaseActions] {
   const [purchase, happen] = useReducer(next, beginning);
   const queries = useQueryClient();
-  const event_id = event.event_id;
+  const bookingsChanged = () => queries.invalidateQueries({ queryKey: ['bookings'] });
 
   useEffect(() => {
     let isShown = true;
-    takeUp(queries, event_id).then((found) => {
-      if (!isShown || !found) return;
-      if ('hold_id' in found) happen({ type: 'held', hold: found });
-      else happen({ type: 'booked', booking: found });
-    });
+    const tell = (happening: Happening) => isShown && happen(happening);
+    lookForMore(event.event_id, tell);
     return () => {
       isShown = false;
     };
-  }, [queries, event_id]);
+  }, [event.event_id]);
 
-  const { step, choice } = purchase;
-  const bookingsChanged = () => queries.invalidateQueries({ queryKey: ['bookings'] });
-  const end = (notice?: Notice) => {
-    localStorage.removeItem(holdKey(event_id));
-    happen({ type: 'begun', notice });
-  };
-
-  const actions: PurchaseActions = {
-    toggleSeat(seat) {
-      happen({ type: 'seat-toggled', seat, ticketsMax: Math.min(10, event.per_customer_max) });
+  const choices = {
+    toggleSeat(seat: number) {
+      happen({ type: 'seat-toggled', seat, ticketsMax: Math.min(TICKETS_MAX, event.per_customer_max) });
     },
-    chooseTier(tierId, quantity) {
+    chooseTier(tierId: string, quantity: number) {
       happen({ type: 'tier-chosen', tierId, quantity });
     },
-    loseSeats(seats) {
-      happen({ type: 'seats-lost', seats, labels: seats.map((seat) => seatLabel(seating, seat)) });
+    loseSeats(seats: readonly number[]) {
+      const labels = seats.map((seat) => seatLabel(seating, seat));
+      // Seats whose hold was not answered may look taken because they are ours.
+      const others = labels.filter((label) => !askedSeats(event.event_id).includes(label));
+      if (others.length > 0) happen({ type: 'seats-lost', seats, labels: others });
     },
+  };
+  const holding = holdActions(event.event_id, purchase, seating, happen);
+  const paying = bookingActions(event.event_id, purchase.step, happen, bookingsChanged);
+  return [purchase, { ...choices, ...holding, ...paying }];
+}
+
+type Tell = (happening: Happening) => void;
+
+/** Until there is a booking. */
+function holdActions(event_id: string, { step, choice }: Purchase, seating: Seating, happen: Tell) {
+  return {
     async hold() {
       happen({ type: 'hold-asked' });
+      const seats = choice.seats.map((seat) => seatLabel(seating, seat));
+      const tier = { tier_id: choice.tierId, quantity: choice.quantity };
       try {
-        const body = wanted(choice, seating);
-        const hold = await answer(
-          guest.POST('/events/{event_id}/holds', { params: { path: { event_id } }, body }),
-        );
-        localStorage.setItem(holdKey(event_id), hold.hold_id);
-        happen({ type: 'held', hold });
+        happen({ type: 'held', hold: await holdItems(event_id, seats.length > 0 ? { seats } : tier) });
       } catch (error) {
         const labels = error instanceof Refused ? (error.problem.conflicts ?? []) : [];
         const conflicts = labels.map((label) => seatIndex(seating, label) ?? -1);
-        happen({ type: 'hold-refused', notice: notice(error), conflicts });
+        happen({ type: 'hold-refused', notice: noticeOf(error), conflicts });
       }
     },
     async extend() {
       if (step.name !== 'held') return;
-      const path = { event_id, hold_id: step.hold.hold_id };
+      happen({ type: 'asked' });
       try {
-        const hold = await answer(
-          guest.POST('/events/{event_id}/holds/{hold_id}/extend', { params: { path } }),
-        );
-        const gained = Date.parse(hold.expires_at) - Date.parse(step.hold.expires_at) > 500;
+        const hold = await extendHold(step.hold);
+        const gained = Date.parse(hold.expires_at) - Date.parse(step.hold.expires_at) > GAIN_MIN_MS;
         const text = gained ? 'The full time again.' : 'This hold cannot be extended any further.';
         happen({ type: 'held', hold, notice: { kind: 'news', text } });
       } catch (error) {
-        if (isOver(error)) end(notice(error));
-        else happen({ type: 'told', notice: notice(error) });
+        await afterTrouble(event_id, step.hold.hold_id, error, happen);
       }
     },
     async release() {
       if (step.name !== 'held') return;
-      const path = { event_id, hold_id: step.hold.hold_id };
+      happen({ type: 'asked' });
       try {
-        await again(() => answer(guest.DELETE('/events/{event_id}/holds/{hold_id}', { params: { path } })));
-        end();
+        await releaseHold(step.hold);
+        await beginAnew(event_id, happen);
       } catch (error) {
-        // Gone already is what was wanted.
-        if (isOver(error)) end();
-        else happen({ type: 'told', notice: notice(error) });
+        happen({ type: 'told', notice: noticeOf(error) });
       }
-    },
-    ranOut() {
-      const what = step.name === 'reserved' || step.name === 'paying' ? 'time to pay is' : 'hold is';
-      end({ kind: 'news', text: `The ${what} over; the tickets are on sale again.` });
-      bookingsChanged();
     },
     async book() {
       if (step.name !== 'held') return;
-      const body = { event_id, hold_id: step.hold.hold_id };
       happen({ type: 'book-asked' });
       try {
-        // From a hold, sending again is safe: the hold's id makes it one booking.
-        const booking = await again(() => answer(guest.POST('/bookings', { body })));
-        localStorage.removeItem(holdKey(event_id));
-        happen({ type: 'booked', booking });
-        bookingsChanged();
+        happen({ type: 'booked', booking: await bookHold(step.hold) });
       } catch (error) {
-        if (isOver(error)) end(notice(error));
-        else happen({ type: 'undone', notice: notice(error) });
+        await afterTrouble(event_id, step.hold.hold_id, error, happen);
       }
     },
+  };
+}
+
+/** From the booking on. */
+function bookingActions(event_id: string, step: Step, happen: Tell, bookingsChanged: () => Promise<void>) {
+  const booking = 'booking' in step ? step.booking : undefined;
+  return {
     async pay() {
-      if (step.name !== 'reserved') return;
-      const path = { booking_id: step.booking.booking_id };
-      const body = { payment_reference: `demo-${step.booking.reference}` };
+      if (!booking) return;
       happen({ type: 'pay-asked' });
       try {
-        const booking = await again(() =>
-          answer(guest.POST('/bookings/{booking_id}/confirm', { params: { path }, body })),
-        );
-        happen({ type: 'paid', booking });
-        bookingsChanged();
+        happen({ type: 'paid', booking: await payBooking(booking) });
       } catch (error) {
-        if (isOver(error)) end(notice(error));
-        else happen({ type: 'undone', notice: notice(error) });
+        await afterTrouble(event_id, booking.booking_id, error, happen);
       }
+      await bookingsChanged();
     },
     decline() {
       const text =
@@ -149,62 +146,84 @@ export function usePurchase(event: EventView, seating: Seating): [Purchase, Purc
       happen({ type: 'told', notice: { kind: 'failure', text } });
     },
     async cancel() {
-      if (step.name !== 'reserved') return;
-      const path = { booking_id: step.booking.booking_id };
+      if (!booking) return;
+      happen({ type: 'asked' });
       try {
-        await again(() => answer(guest.POST('/bookings/{booking_id}/cancel', { params: { path } })));
-        end({ kind: 'news', text: `Booking ${step.booking.reference} is cancelled.` });
-        bookingsChanged();
+        await cancelBooking(booking);
+        happen({
+          type: 'begun',
+          notice: { kind: 'news', text: `Booking ${booking.reference} is cancelled.` },
+        });
       } catch (error) {
-        if (isOver(error)) end(notice(error));
-        else happen({ type: 'told', notice: notice(error) });
+        await afterTrouble(event_id, booking.booking_id, error, happen);
       }
+      await bookingsChanged();
     },
-    begin: () => end(),
+    async ranOut() {
+      const id = booking?.booking_id ?? ('hold' in step ? step.hold.hold_id : undefined);
+      if (!id) return;
+      happen({ type: 'asked' });
+      try {
+        const found = await whatBecameAtLast(event_id, id);
+        const text = `The ${booking ? 'time to pay' : 'hold'} is over; the tickets are on sale again.`;
+        settle(event_id, id, found, { ifOver: { kind: 'news', text } }, happen);
+      } catch (error) {
+        happen({ type: 'told', notice: noticeOf(error) });
+      }
+      await bookingsChanged();
+    },
+    async begin() {
+      await beginAnew(event_id, happen);
+    },
   };
-  return [purchase, actions];
 }
 
-function wanted(choice: Choice, seating: Seating): NewHold {
-  if (choice.seats.length > 0) return { seats: choice.seats.map((seat) => seatLabel(seating, seat)) };
-  return { tier_id: choice.tierId, quantity: choice.quantity };
-}
-
-function notice(error: unknown): Notice {
-  return { kind: isFailure(error) ? 'failure' : 'refusal', text: sentence(error) };
-}
-
-/** What the request was about is not there any more. */
-function isOver(error: unknown): boolean {
-  return ['hold_expired', 'gone', 'not_found'].includes(codeOf(error) ?? '') && !isFailure(error);
-}
-
-/** Repeats what is safe to repeat while it fails; a refusal is an answer. */
-async function again<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let attempts = 1; ; attempts += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const mayPass = isFailure(error) || codeOf(error) === 'in_progress';
-      if (!mayPass || attempts >= ATTEMPTS_MAX) throw error;
-      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_WAIT_MS * attempts));
-    }
+/** After an answer that was not hoped for: what is really there decides which step it is. */
+async function afterTrouble(event_id: string, id: string, error: unknown, happen: Tell) {
+  const notice = noticeOf(error);
+  if (!(error instanceof Refused)) {
+    happen({ type: 'undone', notice });
+    return;
+  }
+  try {
+    const found = isOver(error) ? undefined : await whatBecameOf(event_id, id);
+    settle(event_id, id, found, { ifOver: notice, ifNot: notice }, happen);
+  } catch {
+    happen({ type: 'undone', notice });
   }
 }
 
-/** The hold or unpaid booking of an earlier visit, if it is still there. */
-async function takeUp(queries: QueryClient, event_id: string): Promise<HoldView | BookingView | undefined> {
-  const hold_id = localStorage.getItem(holdKey(event_id));
-  if (hold_id) {
-    const path = { event_id, hold_id };
-    try {
-      return await answer(guest.GET('/events/{event_id}/holds/{hold_id}', { params: { path } }));
-    } catch (error) {
-      if (!isFailure(error)) localStorage.removeItem(holdKey(event_id));
-    }
+/** Goes to the step that what was found belongs to, and tells what there is to tell of it. */
+function settle(
+  event_id: string,
+  id: string,
+  found: UnderWay | undefined,
+  notices: { ifOver: Notice; ifNot?: Notice },
+  happen: Tell,
+) {
+  if (found && isHold(found)) happen({ type: 'held', hold: found, notice: notices.ifNot });
+  else if (found?.status === 'confirmed') happen({ type: 'paid', booking: found });
+  else if (found?.status === 'reserved') happen({ type: 'booked', booking: found, notice: notices.ifNot });
+  else {
+    dropHold(event_id, id);
+    happen({ type: 'begun', notice: notices.ifOver });
   }
-  // Who has never been here has no bookings, and needs no session yet.
-  if (!localStorage.getItem('onsale.session')) return undefined;
-  const bookings = await queries.fetchQuery(bookingsQuery(1)).catch(() => undefined);
-  return bookings?.items.find((booking) => booking.event_id === event_id && booking.status === 'reserved');
+}
+
+async function beginAnew(event_id: string, happen: Tell) {
+  happen({ type: 'begun' });
+  happen({ type: 'asked' });
+  await lookForMore(event_id, happen);
+}
+
+/** Takes up whatever is under way here, from an earlier visit or another tab. */
+async function lookForMore(event_id: string, happen: Tell) {
+  try {
+    const found = await takeUp(event_id);
+    if (!found) happen({ type: 'answered' });
+    else if (isHold(found)) happen({ type: 'held', hold: found });
+    else happen({ type: 'booked', booking: found });
+  } catch (error) {
+    happen({ type: 'told', notice: noticeOf(error) });
+  }
 }

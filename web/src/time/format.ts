@@ -27,11 +27,18 @@ export function dateTime(instant: string): string {
   );
 }
 
+/** Making a formatter takes longer than using it a hundred times. */
+const moneyFormats = new Map<string, { format: Intl.NumberFormat; units: number }>();
+
 /** An amount of minor units; how many make one is the currency's own affair. */
 export function money(minor: number, currency: string): string {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return format.format(minor / 10 ** digits);
+  let known = moneyFormats.get(currency);
+  if (!known) {
+    const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
+    known = { format, units: 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2) };
+    moneyFormats.set(currency, known);
+  }
+  return known.format.format(minor / known.units);
 }
 
 /** `€40.00` or `€40.00 – €90.00`. */
@@ -41,7 +48,9 @@ export function priceRange(prices: number[], currency: string): string {
   return least === most ? money(least, currency) : `${money(least, currency)} – ${money(most, currency)}`;
 }
 
+const countFormat = new Intl.NumberFormat();
+
 /** `1,234` in the visitor's own way. */
 export function count(number: number): string {
-  return new Intl.NumberFormat().format(number);
+  return countFormat.format(number);
 }

@@ -1,4 +1,5 @@
 import { Component, type ReactNode } from 'react';
+import { Button } from './button';
 import { Notice } from './notice';
 
 /** Whatever breaks while drawing: a sentence and a way on, never a blank page. */
@@ -12,13 +13,13 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: E
   override render() {
     const { error } = this.state;
     if (!error) return this.props.children;
+    const text = `This page broke (${error.message}). What you hold and what you booked is safe.`;
     return (
-      <div className="py-8" data-testid="broken">
-        <Notice kind="failure">
-          <p>This page broke ({error.message}). What you hold and what you booked is safe.</p>
-          <button type="button" className="button mt-3" onClick={() => window.location.reload()}>
+      <div className="py-8" role="alert" data-testid="broken">
+        <Notice notice={{ kind: 'failure', text }}>
+          <Button className="mt-3" onClick={() => window.location.reload()}>
             Load it again
-          </button>
+          </Button>
         </Notice>
       </div>
     );

@@ -15,11 +15,15 @@ pub async fn run(gate: Gate) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        for (event, ending, attempts) in gate.tally.take() {
+        let mut counted = gate.tally.take().into_iter();
+        for (event, ending, attempts) in counted.by_ref() {
             if let Err(error) = activity::add(&gate.link, event, ending, attempts).await {
                 tracing::debug!(%error, event_id = %event, "attempts could not be counted yet");
                 gate.tally.add(event, ending, attempts);
+                break;
             }
         }
+        // A Redis that does not answer is not asked again for each of them.
+        counted.for_each(|(event, ending, attempts)| gate.tally.add(event, ending, attempts));
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::positions::Positions;
 use crate::keys::EventKeys;
-use crate::scripts::{ScriptError, read_inventory, registry, retire_event, settle, sweep};
+use crate::scripts::{ScriptError, activity, read_inventory, registry, retire_event, settle, sweep};
 use crate::service::Gate;
 
 /// A quiet event is looked at this often at least: another replica may have made a hold that is due before the last one
@@ -105,6 +105,7 @@ async fn retire_if_over(gate: &Gate, event: EventId, retire_after: Duration) -> 
     if is_current || !retire_event::call(&gate.link, &keys, retire_after).await? {
         return Ok(());
     }
+    activity::forget(&gate.link, event).await?;
     registry::forget_loaded(&gate.link, event).await?;
     tracing::info!(event_id = %event, "an event that is over was retired");
     // Somebody may have asked for it and had it loaded in between; a load enters it once more when it is done.

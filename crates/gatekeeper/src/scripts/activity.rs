@@ -25,6 +25,14 @@ pub async fn add(link: &Link, event: EventId, ending: Ending, attempts: i64) -> 
     Ok(())
 }
 
+/// Forgets the attempts of an event that was retired.
+pub async fn forget(link: &Link, event: EventId) -> Result<(), ScriptError> {
+    let mut command = new_command("UNLINK");
+    command.arg(EventKeys::of(event).activity());
+    let _: i64 = query(link, "forget_attempts", &command).await?;
+    Ok(())
+}
+
 /// The attempts of an event, by how they ended.
 pub async fn read(link: &Link, event: EventId) -> Result<impl Fn(Ending) -> i64, ScriptError> {
     let mut command = new_command("HGETALL");

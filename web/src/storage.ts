@@ -1,0 +1,28 @@
+/** What the browser keeps for us. Where it keeps nothing (blocked, full), everything works as long as the page is open. */
+const fallback = new Map<string, string>();
+
+export function recall(key: string): string | undefined {
+  try {
+    return localStorage.getItem(key) ?? fallback.get(key);
+  } catch {
+    return fallback.get(key);
+  }
+}
+
+export function remember(key: string, value: string) {
+  try {
+    localStorage.setItem(key, value);
+    fallback.delete(key);
+  } catch {
+    fallback.set(key, value);
+  }
+}
+
+export function forget(key: string) {
+  fallback.delete(key);
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // It was never kept there.
+  }
+}
