@@ -29,5 +29,5 @@ end
 for customer, tickets in string.gmatch(ARGV[12], '([^=,]+)=([^,]+)') do
   redis.call('HSET', CUSTOMERS, customer, tickets)
 end
-redis.call('PUBLISH', FEED, ARGV[8] .. ' reload')
+redis.call('SPUBLISH', FEED, ARGV[8] .. ' reload')
 return { OK, ARGV[2] }

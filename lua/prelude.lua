@@ -89,7 +89,7 @@ end
 local function publish()
   if #deltas > 0 then
     local sequence = redis.call('HINCRBY', META, 'feed_seq', 1)
-    redis.call('PUBLISH', FEED, int(sequence) .. ' ' .. table.concat(deltas, ','))
+    redis.call('SPUBLISH', FEED, int(sequence) .. ' ' .. table.concat(deltas, ','))
     deltas = {}
   end
 end

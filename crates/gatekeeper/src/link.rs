@@ -7,12 +7,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::aio::{MultiplexedConnection, PubSub};
+use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 /// A script that takes longer is given up on; it may still run, which is why all of them are idempotent by rid.
 const RESPONSE_WAIT: Duration = Duration::from_millis(500);
+/// How long Redis may take to agree to a subscription.
+const SUBSCRIBE_WAIT: Duration = Duration::from_secs(2);
 /// How long connecting may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 /// After a failed attempt everyone fails at once for this long, instead of each trying in turn.
@@ -95,9 +97,17 @@ impl Link {
         }
     }
 
-    /// A connection of its own to subscribe with.
-    pub async fn subscriber(&self) -> Result<PubSub, RedisError> {
-        self.client.get_async_pubsub().await
+    /// A connection of its own to subscribe with; whatever Redis says unasked goes to `hear`, the end of the connection too.
+    pub async fn subscriber(&self, hear: impl AsyncPushSender) -> Result<MultiplexedConnection, RedisError> {
+        let info = self.client.get_connection_info().clone();
+        // What is published comes between replies, which only this version of the protocol can tell apart.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(settings))?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_WAIT))
+            .set_response_timeout(Some(SUBSCRIBE_WAIT))
+            .set_push_sender(hear);
+        client.get_multiplexed_async_connection_with_config(&config).await
     }
 
     fn current(&self) -> Result<Option<Live>, LinkError> {

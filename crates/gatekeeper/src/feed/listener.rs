@@ -6,21 +6,19 @@ use std::time::Duration;
 
 use chassis::retry::Backoff;
 use contract::EventId;
-use futures_util::StreamExt as _;
 use redis::RedisError;
-use redis::aio::PubSubSink;
 use tokio::sync::mpsc;
 
 use super::hub::Input;
 use crate::keys::EventKeys;
 use crate::link::Link;
+use crate::scripts::channel::Channel;
 
 /// Waits between tries to connect.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(1);
-/// How often Redis is asked whether it still hears us, and how long it may take to say so.
+/// How often Redis is asked whether it still hears us.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-const REPLY_WAIT: Duration = Duration::from_secs(2);
 
 /// What the listener is told.
 pub enum Order {
@@ -39,8 +37,6 @@ enum Lost {
     Redis(#[from] RedisError),
     #[error("Redis closed the connection")]
     Closed,
-    #[error("Redis does not answer")]
-    Silent,
 }
 
 /// Listens until there is nobody left to give orders.
@@ -63,39 +59,38 @@ async fn listen(
     orders: &mut mpsc::Receiver<Order>,
     backoff: &mut Backoff,
 ) -> Result<(), Lost> {
-    let (mut sink, mut messages) = in_time(link.subscriber()).await?.split();
-    for (channel, hub) in hubs.iter() {
-        in_time(sink.subscribe(channel)).await?;
+    let mut channel = Channel::open(link).await?;
+    for (name, hub) in hubs.iter() {
+        channel.follow(name).await?;
         hear_from_now_on(hub);
     }
     backoff.reset();
     let mut pings = tokio::time::interval(PING_INTERVAL);
     loop {
         tokio::select! {
-            message = messages.next() => {
-                let message = message.ok_or(Lost::Closed)?;
-                let text = message.get_payload::<String>()?;
-                if let Some(hub) = hubs.get(message.get_channel_name()) {
+            published = channel.next() => {
+                let published = published.ok_or(Lost::Closed)?;
+                if let Some(hub) = hubs.get(&published.channel) {
                     // A hub that has no room misses a step, notices by the next one, and reads everything.
-                    let _ = hub.try_send(Input::Published(text));
+                    let _ = hub.try_send(Input::Published(published.text));
                 }
             }
             order = orders.recv() => match order {
-                Some(order) => obey(&mut sink, hubs, order).await?,
+                Some(order) => obey(&channel, hubs, order).await?,
                 None => return Ok(()),
             },
-            _ = pings.tick() => in_time(sink.ping::<redis::Value>()).await.map(|_| ())?,
+            _ = pings.tick() => channel.ping().await?,
         }
     }
 }
 
-async fn obey(sink: &mut PubSubSink, hubs: &mut Hubs, order: Order) -> Result<(), Lost> {
+async fn obey(channel: &Channel, hubs: &mut Hubs, order: Order) -> Result<(), Lost> {
     match order {
         Order::Watch(event, hub) => {
-            let channel = EventKeys::of(event).feed().to_owned();
+            let name = EventKeys::of(event).feed().to_owned();
             // Kept first: should this fail, the next connection subscribes.
-            hubs.insert(channel.clone(), hub.clone());
-            in_time(sink.subscribe(&channel)).await?;
+            hubs.insert(name.clone(), hub.clone());
+            channel.follow(&name).await?;
             hear_from_now_on(&hub);
         }
         Order::Leave(event) => {
@@ -103,7 +98,7 @@ async fn obey(sink: &mut PubSubSink, hubs: &mut Hubs, order: Order) -> Result<()
             // A hub that took its place meanwhile stays.
             if hubs.get(keys.feed()).is_some_and(mpsc::Sender::is_closed) {
                 hubs.remove(keys.feed());
-                in_time(sink.unsubscribe(keys.feed())).await?;
+                channel.leave(keys.feed()).await?;
             }
         }
     }
@@ -113,8 +108,4 @@ async fn obey(sink: &mut PubSubSink, hubs: &mut Hubs, order: Order) -> Result<()
 fn hear_from_now_on(hub: &mpsc::Sender<Input>) {
     // One without room has steps waiting that will show it what is missing.
     let _ = hub.try_send(Input::Listening);
-}
-
-async fn in_time<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, Lost> {
-    Ok(tokio::time::timeout(REPLY_WAIT, asked).await.map_err(|_| Lost::Silent)??)
 }

@@ -6,6 +6,7 @@ pub mod apply_journal;
 pub mod audit_event;
 pub mod begin_commit;
 pub mod call;
+pub mod channel;
 pub mod check_and_decrement;
 pub mod extend_hold;
 pub mod hold;
