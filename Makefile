@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx unit page types check-page test-page pictures bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -51,6 +51,9 @@ web/node_modules: web/package-lock.json
 	cd web && npm install --no-save --silent --no-audit --no-fund
 	@touch $@
 
+dev: web/node_modules ## serve the page as it is being written, on a running system: make dev ONSALE_URL=http://…
+	cd web && ONSALE_URL=$(ONSALE_URL) npm run --silent dev
+
 types: web/node_modules ## renew the API's description and the page's types after a change of the API
 	cargo run --quiet -p gatekeeper --example openapi > web/openapi.json
 	cd web && npm run --silent types
@@ -78,3 +81,4 @@ deny: ## licences, bans and sources of all dependencies (installs cargo-deny)
 
 clean: ## remove everything that was built
 	cargo clean
+	rm -rf web/dist web/node_modules

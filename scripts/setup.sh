@@ -18,7 +18,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || need+=(postgresql
 case $what in
     test)
         want luacheck lua-check
-        want chromium chromium
+        [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need+=(chromium)
         python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
         ;;
     bench)
@@ -78,6 +78,12 @@ if ! command -v cargo > /dev/null; then
 fi
 if [ "$what" = test ] && ! { cargo fmt --version && cargo clippy --version; } > /dev/null 2>&1; then
     echo "Rust's formatter or linter is missing. Run: rustup component add rustfmt clippy" >&2
+    exit 1
+fi
+
+redis=$(PATH=$PATH:/usr/sbin redis-server --version | sed -n 's/.* v=\([0-9]*\).*/\1/p')
+if [ "${redis:-0}" -lt 7 ]; then
+    echo "Redis 7 or newer is needed; this is $(redis-server --version)" >&2
     exit 1
 fi
 

@@ -63,19 +63,22 @@ describe('two visitors on different replicas', () => {
   test('a hold is seen by the other within 300 ms and cannot be taken', async () => {
     const event = await admin.createEvent({ sections: seats });
     const [one, other] = await two(event);
-    let quickest = Number.POSITIVE_INFINITY;
+    const times: number[] = [];
     for (const label of ['A-1-1', 'A-1-2', 'A-1-3']) {
-      quickest = Math.min(quickest, await msUntilSeen(one, other, label));
+      times.push(await msUntilSeen(one, other, label));
       if (label === 'A-1-3') break;
       await one.button('Release').click();
       await one.isAt('choosing');
     }
-    expect(quickest).toBeLessThan(SEEN_WITHIN_MS);
+    process.stdout.write(`  from one's click to the other's sight: ${times.join(', ')} ms\n`);
+    const [, median] = times.sort((a, b) => a - b);
+    expect(median).toBeLessThan(SEEN_WITHIN_MS);
     await one.isAt('held');
     await one.sees('A-1-3', Look.mine);
 
     await other.seat('A-1-3').click({ force: true });
     expect(await other.button(/^Hold/).isDisabled()).toBe(true);
+    await expect((await Caller.guest(ready)).hold(event, ['A-1-3'])).rejects.toThrow(/409.*seat_taken/);
     expect(await other.tooltip(event, 'A-1-3')).toMatch(/A-1-3.*90\.00\s+Held/s);
     expect(await one.tooltip(event, 'A-1-3')).toMatch(/Yours/);
   });
@@ -174,7 +177,7 @@ test('a page whose connection was cut comes back and shows what is true', async 
 
 test('when a gatekeeper is killed its visitors go on by another', async () => {
   // Of its own, where what is killed stays dead.
-  const stack = await startStack(['--replicas', '2', '--no-restart', '--no-demo']);
+  const stack = await startStack(['--replicas', '3', '--no-restart', '--no-demo']);
   try {
     const event = await Caller.admin(stack.ready).createEvent({ sections: seats });
     const visitor = await come({ at: stack.ready.url });

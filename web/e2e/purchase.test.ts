@@ -37,6 +37,10 @@ test('seats are chosen on the map, several at once, and told with label and pric
   await visitor.button('Hold 2 tickets').click();
   await visitor.isAt('held');
   expect(await visitor.page.getByTestId('purchase').innerText()).toMatch(/€130\.00/);
+  const { customer_id } = await visitor.page.evaluate(() =>
+    JSON.parse(localStorage.getItem('onsale.session') ?? ''),
+  );
+  expect(await visitor.page.getByTestId('customer').innerText()).toBe(customer_id.slice(0, 8));
   expect(await visitor.tooltip(event, 'A-2-4')).toMatch(/Yours/);
 });
 

@@ -3,7 +3,8 @@ const fallback = new Map<string, string>();
 
 export function recall(key: string): string | undefined {
   try {
-    return localStorage.getItem(key) ?? fallback.get(key);
+    // What could not be kept is newer than what is kept there.
+    return fallback.get(key) ?? localStorage.getItem(key) ?? undefined;
   } catch {
     return fallback.get(key);
   }

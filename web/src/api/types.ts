@@ -12,7 +12,6 @@ export type NewEvent = Schemas['NewEvent'];
 export type NewHold = Schemas['NewHold'];
 export type Problem = Schemas['Problem'];
 export type SaleState = Schemas['SaleState'];
-export type SeatMap = Schemas['SeatMap'];
 export type Section = Schemas['Section'];
 export type Session = Schemas['Session'];
 export type TierView = Schemas['TierView'];

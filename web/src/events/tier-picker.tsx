@@ -1,6 +1,7 @@
 import type { EventView, TierView } from '../api/types';
 import type { Choice } from '../purchase/purchase';
 import { count, money } from '../time/format';
+import { Button } from '../ui/button';
 import { TICKETS_MAX } from './sale';
 
 interface Props {
@@ -60,29 +61,27 @@ function Tier({ tier, currency, most, quantity, choose, isEnabled }: TierProps) 
           </span>
         </p>
       </div>
-      <fieldset className="flex items-center gap-2" disabled={!isEnabled}>
+      <fieldset className="flex items-center gap-2">
         <legend className="sr-only">How many of {tier.name}</legend>
-        <button
-          type="button"
-          className="button w-11 px-0"
+        <Button
+          className="w-11 px-0"
           aria-label={`One ${tier.name} fewer`}
-          disabled={quantity <= 0}
+          isOff={!isEnabled || quantity <= 0}
           onClick={() => choose(quantity - 1)}
         >
           −
-        </button>
+        </Button>
         <output className="w-8 text-center text-lg font-semibold tabular-nums" aria-live="polite">
           {quantity}
         </output>
-        <button
-          type="button"
-          className="button w-11 px-0"
+        <Button
+          className="w-11 px-0"
           aria-label={`One ${tier.name} more`}
-          disabled={quantity >= limit}
+          isOff={!isEnabled || quantity >= limit}
           onClick={() => choose(quantity + 1)}
         >
           +
-        </button>
+        </Button>
       </fieldset>
     </div>
   );

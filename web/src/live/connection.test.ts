@@ -78,7 +78,11 @@ test('asks for a snapshot when it missed something', () => {
   const [, socket] = connect();
   socket.hear(snapshot);
   socket.hear(delta(8, 9));
+  socket.hear(delta(9, 10));
   expect(socket.sent).toEqual(['{"type":"resync"}']);
+  socket.hear({ ...snapshot, sequence: 10 });
+  socket.hear(delta(12, 13));
+  expect(socket.sent).toHaveLength(2);
 });
 
 test('a loss is joined again, an expulsion is not', () => {
@@ -89,4 +93,6 @@ test('a loss is joined again, an expulsion is not', () => {
   socket.lose(4403);
   expect(connection.read().status).toBe('barred');
   expect(socket.isClosed).toBe(true);
+  window.dispatchEvent(new Event('online'));
+  expect(connection.read().status).toBe('barred');
 });

@@ -42,6 +42,7 @@ export class LiveConnection {
   private readonly socket: ReconnectingSocket;
   private readonly listeners = new Set<() => void>();
   private readonly seatListeners = new Set<SeatListener>();
+  private isAsking = false;
   private heardAt = Date.now();
   private doubt: ReturnType<typeof setTimeout> | undefined;
   private summary = nothingHeard;
@@ -104,12 +105,15 @@ export class LiveConnection {
     const effect = this.picture.apply(message);
     switch (effect.kind) {
       case 'missed':
-        this.socket.send(JSON.stringify({ type: 'resync' }));
+        // Once: what comes until the snapshot is there misses the same.
+        if (!this.isAsking) this.socket.send(JSON.stringify({ type: 'resync' }));
+        this.isAsking = true;
         break;
       case 'rebuilding':
         this.tell({ status: 'rebuilding' });
         break;
       case 'changed': {
+        this.isAsking = false;
         const { saleState, seatsAvailable, tiers } = this.picture;
         for (const listener of this.seatListeners) listener(effect.seats);
         this.tell({ status: 'live', isKnown: true, saleState, seatsAvailable, tiers });
@@ -123,10 +127,13 @@ export class LiveConnection {
   }
 
   private readonly lost = () => {
+    this.isAsking = false;
+    if (this.summary.status === 'barred') return;
     this.tell({ status: navigator.onLine ? 'reconnecting' : 'offline' });
   };
 
   private readonly rejoin = () => {
+    if (this.summary.status === 'barred') return;
     this.tell({ status: 'reconnecting' });
     this.socket.reconnect();
   };

@@ -30,8 +30,9 @@ const unknown = new Uint8Array(0);
 /** The map: sections as SVG, seats on a canvas over it, a tooltip over both. */
 export function SeatCanvas({ layout, seating, currency, live, mine, isEnabled, toggle }: Props) {
   const frame = useRef<HTMLDivElement>(null);
-  const { canvas, sections, drawing, zoom } = useDrawing(frame, layout, seating, live, mine);
   const [pointed, setPointed] = useState<{ seat: number; x: number; y: number }>();
+  const moved = () => setPointed(undefined);
+  const { canvas, sections, drawing, zoom } = useDrawing(frame, layout, seating, live, mine, moved);
   const nearest = useMemo(() => nearestSeat(layout), [layout]);
 
   const seatAt = (event: { clientX: number; clientY: number }) => {
@@ -83,12 +84,16 @@ function useDrawing(
   seating: Seating,
   live: LiveConnection | undefined,
   mine: Mine,
+  moved: () => void,
 ) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const sections = useRef<SVGGElement>(null);
   const drawing = useRef<Drawing>(undefined);
   const theme = useTheme();
-  const zoom = useZoom(frame, layout.box, (view) => drawing.current?.move(view));
+  const zoom = useZoom(frame, layout.box, (view) => {
+    drawing.current?.move(view);
+    moved();
+  });
 
   useEffect(() => {
     if (!canvas.current || !sections.current || !frame.current) return;

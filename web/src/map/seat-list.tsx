@@ -129,7 +129,7 @@ function SeatRow({ title, labels, price, looks, isEnabled, toggle }: SeatRowProp
       End: last,
     };
     const target = targets[event.key];
-    if (target === undefined) return;
+    if (target === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     setCurrent(target);
     row.current?.querySelectorAll('button')[target]?.focus();

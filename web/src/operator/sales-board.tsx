@@ -5,6 +5,7 @@ import { noticeOf, type Notice as Telling } from '../api/problems';
 import type { AuditView, EventView } from '../api/types';
 import { capacityOf } from '../events/sale';
 import { count, money } from '../time/format';
+import { Button } from '../ui/button';
 import { Notice } from '../ui/notice';
 import { Chart } from './chart';
 import { availableOf, extend, heldOf, noSeries, refusedOf, soldOf } from './series';
@@ -154,9 +155,9 @@ function SaleSwitch({ event, token }: { event: EventView; token: string }) {
   });
   return (
     <div className="flex flex-wrap items-center gap-4">
-      <button type="button" className="button" disabled={change.isPending} onClick={() => change.mutate()}>
+      <Button isOff={change.isPending} onClick={() => change.mutate()}>
         {wanted === 'paused' ? 'Pause the sale' : 'Resume the sale'}
-      </button>
+      </Button>
       <p className="text-muted">The sale is {event.sale_state}.</p>
       {change.error && <Notice notice={noticeOf(change.error)} />}
     </div>

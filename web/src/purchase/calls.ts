@@ -40,8 +40,17 @@ export async function holdItems(event_id: string, wanted: NewHold): Promise<Hold
   }
 }
 
+/** One at a time: a second that ran late would give back what has been held anew. */
+const settling = new Map<string, Promise<void>>();
+
 /** Gives back seats that may have been held without the answer arriving. */
-export async function settleAsked(event_id: string): Promise<void> {
+export function settleAsked(event_id: string): Promise<void> {
+  const running = settling.get(event_id) ?? unlockAsked(event_id).finally(() => settling.delete(event_id));
+  settling.set(event_id, running);
+  return running;
+}
+
+async function unlockAsked(event_id: string) {
   for (const seat of askedSeats(event_id)) {
     const path = { event_id, seat };
     const call = () => answer(guest.POST('/events/{event_id}/seats/{seat}/unlock', { params: { path } }));

@@ -5,7 +5,7 @@
 import { recall, remember } from '../storage';
 
 /** More than anybody has under way; the oldest are forgotten first. */
-const KEPT_MAX = 20;
+const KEPT_MAX = 40;
 
 type What = 'holds' | 'asked';
 
@@ -33,7 +33,33 @@ export const keptHolds = (eventId: string) => read('holds', eventId);
 export const keepHold = (eventId: string, id: string) => keep('holds', eventId, [id]);
 export const dropHold = (eventId: string, id: string) => drop('holds', eventId, [id]);
 
-/** Labels of seats that may be ours without our knowing the hold. */
-export const askedSeats = (eventId: string) => read('asked', eventId);
-export const keepAsked = (eventId: string, labels: readonly string[]) => keep('asked', eventId, labels);
-export const dropAsked = (eventId: string, labels: readonly string[]) => drop('asked', eventId, labels);
+/** Asked for by this tab: an answer that does not come is this tab's to deal with. */
+const asking = new Set<string>();
+/** After this long no request is under way any more: what another tab left behind is anybody's to deal with. */
+const UNDER_WAY_MAX_MS = 60_000;
+
+/** Labels of seats that may be ours without our knowing the hold, and that no other tab is still asking for. */
+export function askedSeats(eventId: string): string[] {
+  const entries = read('asked', eventId).map((entry) => entry.split(' '));
+  const isOurs = ([label = '', since]: string[]) =>
+    asking.has(`${eventId} ${label}`) || Date.now() - Number(since) > UNDER_WAY_MAX_MS;
+  return entries.filter(isOurs).map(([label = '']) => label);
+}
+
+export function keepAsked(eventId: string, labels: readonly string[]) {
+  for (const label of labels) asking.add(`${eventId} ${label}`);
+  keep(
+    'asked',
+    eventId,
+    labels.map((label) => `${label} ${Date.now()}`),
+  );
+}
+
+export function dropAsked(eventId: string, labels: readonly string[]) {
+  for (const label of labels) asking.delete(`${eventId} ${label}`);
+  drop(
+    'asked',
+    eventId,
+    read('asked', eventId).filter((entry) => labels.includes(entry.split(' ')[0] ?? '')),
+  );
+}

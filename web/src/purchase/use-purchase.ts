@@ -64,10 +64,11 @@ export function usePurchase(event: EventView, seating: Seating): [Purchase, Purc
       happen({ type: 'tier-chosen', tierId, quantity });
     },
     loseSeats(seats: readonly number[]) {
-      const labels = seats.map((seat) => seatLabel(seating, seat));
       // Seats whose hold was not answered may look taken because they are ours.
-      const others = labels.filter((label) => !askedSeats(event.event_id).includes(label));
-      if (others.length > 0) happen({ type: 'seats-lost', seats, labels: others });
+      const asked = askedSeats(event.event_id);
+      const others = seats.filter((seat) => !asked.includes(seatLabel(seating, seat)));
+      const labels = others.map((seat) => seatLabel(seating, seat));
+      if (others.length > 0) happen({ type: 'seats-lost', seats: others, labels });
     },
   };
   const holding = holdActions(event.event_id, purchase, seating, happen);
@@ -150,10 +151,7 @@ function bookingActions(event_id: string, step: Step, happen: Tell, bookingsChan
       happen({ type: 'asked' });
       try {
         await cancelBooking(booking);
-        happen({
-          type: 'begun',
-          notice: { kind: 'news', text: `Booking ${booking.reference} is cancelled.` },
-        });
+        await beginAnew(event_id, happen, cancelled(booking.reference));
       } catch (error) {
         await afterTrouble(event_id, booking.booking_id, error, happen);
       }
@@ -165,8 +163,10 @@ function bookingActions(event_id: string, step: Step, happen: Tell, bookingsChan
       happen({ type: 'asked' });
       try {
         const found = await whatBecameAtLast(event_id, id);
+        const isCancelled = found && !isHold(found) && found.status === 'cancelled';
         const text = `The ${booking ? 'time to pay' : 'hold'} is over; the tickets are on sale again.`;
-        settle(event_id, id, found, { ifOver: { kind: 'news', text } }, happen);
+        const ifOver: Notice = isCancelled ? cancelled(found.reference) : { kind: 'news', text };
+        settle(event_id, id, found, { ifOver }, happen);
       } catch (error) {
         happen({ type: 'told', notice: noticeOf(error) });
       }
@@ -210,8 +210,12 @@ function settle(
   }
 }
 
-async function beginAnew(event_id: string, happen: Tell) {
-  happen({ type: 'begun' });
+function cancelled(reference: string): Notice {
+  return { kind: 'news', text: `Booking ${reference} is cancelled.` };
+}
+
+async function beginAnew(event_id: string, happen: Tell, notice?: Notice) {
+  happen({ type: 'begun', notice });
   happen({ type: 'asked' });
   await lookForMore(event_id, happen);
 }

@@ -1,3 +1,5 @@
+import { Button } from './button';
+
 interface Pages {
   page: number;
   limit: number;
@@ -10,20 +12,15 @@ export function Pager({ pages, go }: { pages: Pages; go: (page: number) => void 
   if (last === 1) return null;
   return (
     <nav aria-label="Pages" className="mt-6 flex items-center justify-center gap-4">
-      <button type="button" className="button" disabled={pages.page <= 1} onClick={() => go(pages.page - 1)}>
+      <Button isOff={pages.page <= 1} onClick={() => go(pages.page - 1)}>
         Previous
-      </button>
+      </Button>
       <span>
         Page {pages.page} of {last}
       </span>
-      <button
-        type="button"
-        className="button"
-        disabled={pages.page >= last}
-        onClick={() => go(pages.page + 1)}
-      >
+      <Button isOff={pages.page >= last} onClick={() => go(pages.page + 1)}>
         Next
-      </button>
+      </Button>
     </nav>
   );
 }

@@ -11,13 +11,21 @@ use crate::link::Link;
 /// How long a replica that loads an event may be silent before another tries.
 pub const LOADING_MS: u64 = 3_000;
 
-/// The id of the Redis process at the other end of a new connection.
+/// The oldest Redis there is `SPUBLISH` in. A script that failed at it would have written already.
+const REDIS_MAJOR_MIN: u32 = 7;
+
+/// The id of the Redis process at the other end of a new connection. Refuses one that is too old.
 pub async fn read_run_id(connection: &mut MultiplexedConnection) -> Result<String, RedisError> {
     let mut info = new_command("INFO");
     info.arg("server");
     let text: String = info.query_async(connection).await?;
-    let run_id = text.lines().find_map(|line| line.strip_prefix("run_id:"));
-    run_id.map(str::to_owned).ok_or_else(|| (redis::ErrorKind::UnexpectedReturnType, "INFO has no run_id").into())
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let failed = |why: &'static str| RedisError::from((redis::ErrorKind::UnexpectedReturnType, why));
+    let major = value("redis_version").and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    if major.is_none_or(|major| major < REDIS_MAJOR_MIN) {
+        return Err(failed("Redis 7 or newer is needed"));
+    }
+    value("run_id").map(str::to_owned).ok_or_else(|| failed("INFO has no run_id"))
 }
 
 /// Whether Redis answers.

@@ -52,6 +52,14 @@ pub struct FeedFigures {
     wrong_pictures: usize,
 }
 
+impl FeedFigures {
+    /// Fails if any client did not end with the truth: that is no matter of speed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.wrong_pictures == 0, "{} watchers missed something", self.wrong_pictures);
+        Ok(())
+    }
+}
+
 impl std::fmt::Display for FeedFigures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(

@@ -91,7 +91,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         std::fs::write(&path, serde_json::to_vec_pretty(&report.to_json())?)?;
         println!("written to {}", path.display());
     }
-    Ok(())
+    report.check()
 }
 
 async fn measure(scene: &Scene, seconds: u32, report: &mut Report, tell: &dyn Fn(&str)) -> anyhow::Result<()> {

@@ -34,6 +34,11 @@ impl Report {
         self.feed = Some(figures);
     }
 
+    /// Fails where what was measured was not even right.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.feed.as_ref().map_or(Ok(()), FeedFigures::check)
+    }
+
     /// `ratios`, `figures`, `feed` and `machine`.
     pub fn to_json(&self) -> Value {
         let ratios = self.figures.iter().map(|figure| (figure.name.to_owned(), json!(round(median(figure.ratios())))));
