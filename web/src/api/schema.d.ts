@@ -499,7 +499,7 @@ export interface components {
              * @description Start of the show.
              */
             starts_at: string;
-            /** @description General admission, cheapest code path first. */
+            /** @description General admission. */
             tiers: components["schemas"]["TierView"][];
             /** @description Where. */
             venue: string;
@@ -801,7 +801,7 @@ export interface components {
                  * @description Start of the show.
                  */
                 starts_at: string;
-                /** @description General admission, cheapest code path first. */
+                /** @description General admission. */
                 tiers: components["schemas"]["TierView"][];
                 /** @description Where. */
                 venue: string;

@@ -6,21 +6,15 @@ import { Drawing } from './drawing';
 import type { Layout } from './layout';
 import { LOOKS } from './looks';
 import { nearestSeat } from './nearest-seat';
-import { lookOf, looksOf, type Mine } from './seat-looks';
+import { lookOf, looksOf, type Mine, type Shown } from './seat-looks';
 import { type Seating, seatLabel, seatPlace } from './seating';
 import { SectionsLayer } from './sections-layer';
 import { Tooltip } from './tooltip';
 import { useZoom, type Zoom } from './use-zoom';
 import { ZoomButtons } from './zoom-buttons';
 
-interface Props {
+interface Props extends Shown {
   layout: Layout;
-  seating: Seating;
-  currency: string;
-  live: LiveConnection | undefined;
-  mine: Mine;
-  isEnabled: boolean;
-  toggle: (seat: number) => void;
 }
 
 /** An arrow key moves the map by so much. */

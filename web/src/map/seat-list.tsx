@@ -1,21 +1,11 @@
 import { type KeyboardEvent, useId, useRef, useState, useSyncExternalStore } from 'react';
-import type { LiveConnection } from '../live/connection';
 import { money } from '../time/format';
 import { LOOKS, Look } from './looks';
-import { lookOf, type Mine } from './seat-looks';
-import { type Block, type Seating, seatLabel } from './seating';
-
-interface Props {
-  seating: Seating;
-  currency: string;
-  live: LiveConnection | undefined;
-  mine: Mine;
-  isEnabled: boolean;
-  toggle: (seat: number) => void;
-}
+import { lookOf, type Shown } from './seat-looks';
+import { type Block, seatLabel } from './seating';
 
 /** The same seats as the map's, one row at a time, for keyboard and screen reader. */
-export function SeatList(props: Props) {
+export function SeatList(props: Shown) {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details
@@ -29,7 +19,7 @@ export function SeatList(props: Props) {
   );
 }
 
-function Rows({ seating, currency, live, mine, isEnabled, toggle }: Props) {
+function Rows({ seating, currency, live, mine, isEnabled, toggle }: Shown) {
   const [section, setSection] = useState(0);
   const [row, setRow] = useState(1);
   const id = useId();

@@ -1,6 +1,18 @@
 /** What every seat looks like to this visitor: the feed's states with the visitor's own seats over them. Pure. */
+import type { LiveConnection } from '../live/connection';
 import { AVAILABLE, HELD, RESERVED, SOLD } from '../live/picture';
 import { Look } from './looks';
+import type { Seating } from './seating';
+
+/** What the map and the list show alike. */
+export interface Shown {
+  seating: Seating;
+  currency: string;
+  live: LiveConnection | undefined;
+  mine: Mine;
+  isEnabled: boolean;
+  toggle: (seat: number) => void;
+}
 
 /** The visitor's own seats, by index. */
 export interface Mine {
@@ -12,7 +24,7 @@ export interface Mine {
 }
 
 /** A seat's look by its state alone. */
-export function lookOfState(state: number | undefined): Look {
+function lookOfState(state: number | undefined): Look {
   switch (state) {
     case AVAILABLE:
       return Look.available;

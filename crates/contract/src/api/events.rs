@@ -33,7 +33,7 @@ pub struct EventView {
     pub hold_ttl_seconds: u32,
     /// How long a booking may stay unpaid.
     pub payment_ttl_seconds: u32,
-    /// General admission, cheapest code path first.
+    /// General admission.
     pub tiers: Vec<TierView>,
     /// Numbered seats by section.
     pub sections: Vec<Section>,

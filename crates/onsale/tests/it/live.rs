@@ -1,143 +1,19 @@
 //! The live feed: what happens to a seat is seen by everyone who looks, wherever they are connected.
 
-use std::collections::HashMap;
-
+use contract::EventId;
 use contract::api::SaleState;
-use contract::live::{LiveMessage, LiveTier, close};
-use contract::{EventId, TierId};
+use contract::live::close;
 use futures_util::future::join_all;
 use futures_util::{SinkExt as _, StreamExt as _};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use stack::Role;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::{SOON, hold, private, private_with, shared};
-
-/// A client that keeps a picture as the page does, and never lets a step be missed or taken back.
-struct Watcher {
-    socket: WebSocketStream<TcpStream>,
-    sequence: i64,
-    is_rebuilding: bool,
-    states: Vec<u8>,
-    tiers: HashMap<TierId, i64>,
-    sale_state: SaleState,
-    /// Deltas taken.
-    deltas: usize,
-}
-
-fn authority(url: &str) -> &str {
-    url.strip_prefix("http://").unwrap()
-}
-
-async fn open(
-    url: &str,
-    event: EventId,
-    headers: &[(&str, String)],
-) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
-    let socket = TcpStream::connect(authority(url)).await.unwrap();
-    open_over(socket, url, event, headers).await
-}
-
-async fn open_over(
-    socket: TcpStream,
-    url: &str,
-    event: EventId,
-    headers: &[(&str, String)],
-) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
-    let address = format!("ws://{}/api/v1/events/{event}/live", authority(url));
-    let mut request = address.into_client_request().unwrap();
-    for (name, value) in headers {
-        let name: HeaderName = name.parse().unwrap();
-        request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
-    }
-    Ok(client_async(request, socket).await?.0)
-}
-
-impl Watcher {
-    async fn at(url: &str, event: EventId) -> Self {
-        let socket = open(url, event, &[]).await.unwrap();
-        let mut watcher = Self {
-            socket,
-            sequence: 0,
-            is_rebuilding: true,
-            states: Vec::new(),
-            tiers: HashMap::new(),
-            sale_state: SaleState::Open,
-            deltas: 0,
-        };
-        watcher.until("a first picture", |watcher| !watcher.is_rebuilding).await;
-        watcher
-    }
-
-    /// The next frame, or the code the connection was closed with.
-    async fn next(&mut self) -> Result<(), u16> {
-        match timeout(SOON, self.socket.next()).await.unwrap_or_else(|_| panic!("nothing is said")) {
-            Some(Ok(Message::Text(text))) => self.take(serde_json::from_str(&text).unwrap()),
-            Some(Ok(Message::Close(reason))) => return Err(reason.map_or(1005, |reason| reason.code.into())),
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => return Err(1006),
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, message: LiveMessage) {
-        match message {
-            LiveMessage::Rebuilding => return self.is_rebuilding = true,
-            LiveMessage::Snapshot(snapshot) => {
-                assert!(snapshot.sequence >= self.sequence, "I13: {} after {}", snapshot.sequence, self.sequence);
-                (self.sequence, self.sale_state) = (snapshot.sequence, snapshot.sale_state);
-                self.states = snapshot.states.into_bytes();
-                self.take_tiers(&snapshot.tiers);
-            }
-            LiveMessage::Delta(delta) => {
-                assert!(delta.previous <= self.sequence, "a step is missing: {delta:?} after {}", self.sequence);
-                assert!(delta.sequence >= self.sequence, "I13: {delta:?} after {}", self.sequence);
-                self.sequence = delta.sequence;
-                self.deltas += 1;
-                for (letter, seats) in delta.seats {
-                    for seat in seats {
-                        self.states[usize::try_from(seat).unwrap()] = u8::try_from(letter).unwrap();
-                    }
-                }
-                self.take_tiers(&delta.tiers);
-                self.sale_state = delta.sale_state.unwrap_or(self.sale_state);
-            }
-        }
-        self.is_rebuilding = false;
-    }
-
-    fn take_tiers(&mut self, tiers: &[LiveTier]) {
-        self.tiers.extend(tiers.iter().map(|tier| (tier.tier_id, tier.available)));
-    }
-
-    async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let deadline = tokio::time::Instant::now() + 2 * SOON;
-        while !holds(self) {
-            let next = tokio::time::timeout_at(deadline, self.next()).await;
-            let next = next.unwrap_or_else(|_| panic!("not seen: {what}"));
-            next.unwrap_or_else(|code| panic!("closed with {code} while waiting for: {what}"));
-        }
-    }
-
-    async fn sees(&mut self, seat: usize, letter: u8) {
-        self.until(&format!("seat {seat} is {}", char::from(letter)), |watcher| watcher.states[seat] == letter).await;
-    }
-
-    /// Reads on until closed.
-    async fn end(&mut self) -> u16 {
-        loop {
-            if let Err(code) = self.next().await {
-                return code;
-            }
-        }
-    }
-}
+use crate::support::{SOON, eventually, hold, private, private_with, shared};
+use crate::watcher::{Watcher, authority, open, open_over};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_to_a_seat_is_seen_on_every_replica_and_through_the_front_door() {
@@ -393,4 +269,38 @@ async fn a_stopping_replica_sends_its_watchers_elsewhere() {
     let guest = system.guest().await.at(&system.ready.replicas[1]);
     hold(guest.hold_seats(event, &["A-1-1"]).await.unwrap());
     stays.sees(0, b'h').await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_silent_is_asked_and_then_closed_and_there_is_room_for_so_many() {
+    let system = private_with(|options| {
+        options.replicas = 1;
+        options.gatekeeper_env.push(("ONSALE_FEED_WATCHERS_MAX".into(), "2".into()));
+    })
+    .await;
+    let event = system.seat_event().await;
+    let url = &system.ready.replicas[0];
+    let mut silent = open(url, event, &[]).await.unwrap();
+    let _other = Watcher::at(url, event).await;
+    let third = open(url, event, &[]).await.unwrap_err();
+    assert!(matches!(third, tungstenite::Error::Http(response) if response.status() == 503), "no room");
+    // Nothing is read, so nothing is answered: pings go unheard until the replica gives up.
+    let is_closed = async || {
+        let metrics = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+        metrics.contains("gatekeeper_feed_closed_total{reason=\"silent\"} 2\n")
+    };
+    eventually("silence is noticed", std::time::Duration::from_mins(1), is_closed).await;
+    let mut pings = 0;
+    let code = loop {
+        match timeout(SOON, silent.next()).await.unwrap() {
+            Some(Ok(Message::Ping(_))) => pings += 1,
+            Some(Ok(Message::Close(reason))) => break reason.map(|reason| u16::from(reason.code)),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(code, Some(close::SILENT));
+    assert!(pings >= 2, "it was asked {pings} times");
+    let room = async || open(url, event, &[]).await.is_ok();
+    eventually("there is room again", SOON, room).await;
 }

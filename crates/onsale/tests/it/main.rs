@@ -19,3 +19,4 @@ mod running;
 mod seats;
 mod selling;
 mod support;
+mod watcher;
