@@ -1,5 +1,9 @@
-//! The command line: `onsale up`, `onsale token`, `onsale bench`.
+//! The command line: what `onsale` can be told to do, one module each.
 
+pub mod audit;
 pub mod bench;
+pub mod output;
+pub mod stampede;
+pub mod target;
 pub mod token;
 pub mod up;

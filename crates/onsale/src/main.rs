@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use onsale::{bench, token, up};
+use onsale::{audit, bench, stampede, token, up};
 
 /// Sells a fixed stock of tickets to far more people than there are tickets, exactly once.
 #[derive(Parser)]
@@ -14,12 +14,15 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, parsed once")]
 enum Command {
     /// Start everything on this machine: Redis, Postgres, the vault, gatekeepers and nginx.
     Up(up::Arguments),
     /// Sign a token.
     Token(token::Arguments),
+    /// Send a crowd, and check all it was told against Postgres and Redis.
+    Stampede(stampede::Arguments),
+    /// Check that every ticket of a running system is accounted for.
+    Audit(audit::Arguments),
     /// Measure this machine's limits and how near to them Onsale comes.
     Bench(bench::Arguments),
     /// The bare server that `bench` sets the gatekeepers against.
@@ -30,14 +33,29 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Up(arguments) => up::run(arguments).await,
-        Command::Token(arguments) => token::run(&arguments),
-        Command::Bench(arguments) => bench::run(arguments).await,
-        Command::Baseline(arguments) => bench::baseline::run(arguments).await,
+        Command::Up(arguments) => up::run(arguments).await.map(done),
+        Command::Token(arguments) => token::run(&arguments).map(done),
+        Command::Stampede(arguments) => stampede::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await.map(done),
+        Command::Baseline(arguments) => bench::baseline::run(arguments).await.map(done),
     };
-    if let Err(error) = outcome {
+    outcome.unwrap_or_else(|error| {
         eprintln!("onsale: {error:#}");
-        return ExitCode::FAILURE;
-    }
+        ExitCode::FAILURE
+    })
+}
+
+fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        super::Arguments::command().debug_assert();
+    }
 }

@@ -1,0 +1,66 @@
+//! Which running system a command is about, or a stack of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use stack::{Options, ReadyFile, Report, Stack};
+use stampede::target::Stores;
+
+/// Where the system is.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "target", multiple = true)]
+pub struct Arguments {
+    /// The ready file of a running `onsale up`: everything below is in it.
+    #[arg(long, conflicts_with = "url")]
+    ready_file: Option<PathBuf>,
+
+    /// The front door of a running system.
+    #[arg(long)]
+    url: Option<String>,
+
+    /// An administrator's token for it.
+    #[arg(long, env = "ONSALE_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+
+    /// Its Postgres, to be read past the vault.
+    #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]
+    postgres: Option<String>,
+
+    /// Its Redis, to be read past the gatekeepers.
+    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
+    redis: Option<String>,
+}
+
+impl Arguments {
+    /// The running system that was named, if one was.
+    pub fn running(&self) -> anyhow::Result<Option<stampede::Target>> {
+        if let Some(path) = &self.ready_file {
+            let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let ready: ReadyFile =
+                serde_json::from_slice(&text).with_context(|| format!("{} is no ready file", path.display()))?;
+            return Ok(Some((&ready).into()));
+        }
+        let Some(url) = &self.url else { return Ok(None) };
+        let admin_token = self.admin_token.clone().context("an administrator's token is needed: --admin-token")?;
+        let stores = match (&self.postgres, &self.redis) {
+            (Some(postgres), Some(redis)) => Some(Stores { postgres: postgres.clone(), redis: redis.clone() }),
+            _ => None,
+        };
+        Ok(Some(stampede::Target { url: url.trim_end_matches('/').to_owned(), admin_token, stores }))
+    }
+}
+
+/// Starts a stack for one command; it ends when dropped.
+pub async fn start(replicas: usize) -> anyhow::Result<Stack> {
+    let quiet = vec![("ONSALE_LOG".to_owned(), "warn".to_owned())];
+    let options = Options { replicas, gatekeeper_env: quiet.clone(), vault_env: quiet, ..Options::default() };
+    tokio::task::spawn_blocking(move || Stack::start(&options, Arc::new(warn))).await?
+}
+
+/// Says what should not happen.
+pub fn warn(what: Report) {
+    if let Report::Died(role, how) | Report::Failed(role, how) = what {
+        eprintln!("{role}: {how}");
+    }
+}

@@ -1,0 +1,175 @@
+//! I2 to I5 and I7: what clients were told, against the rows.
+
+use std::collections::{HashMap, HashSet};
+
+use contract::api::BookingView;
+use contract::{Code, CustomerId, ReservationId, TierId};
+
+use super::Examination;
+use crate::evidence::{BookingRow, Evidence};
+use crate::history::{Action, History, Operation};
+use crate::outcome::Outcome;
+
+pub(crate) fn every_201_is_one_row(history: &History, evidence: &Evidence) -> Examination {
+    let mut examination = Examination::default();
+    let mut rows: HashMap<ReservationId, Vec<&BookingRow>> = HashMap::new();
+    for row in &evidence.postgres.bookings {
+        rows.entry(row.booking_id).or_default().push(row);
+    }
+    for (operation, view) in booked(history) {
+        examination.examine();
+        match rows.get(&view.booking_id).map(Vec::as_slice) {
+            None | Some([]) => {
+                examination.offend("a booking was confirmed to its buyer and has no row", Some(operation));
+            }
+            Some([row]) => {
+                if !is_as_told(row, view) || view.customer_id != operation.customer {
+                    examination.offend(format!("the row is another: {row:?}"), Some(operation));
+                }
+            }
+            Some(several) => examination.offend(format!("{} rows of one booking", several.len()), Some(operation)),
+        }
+    }
+    examination
+}
+
+/// All but what may change later.
+fn is_as_told(row: &BookingRow, view: &BookingView) -> bool {
+    row.customer_id == view.customer_id
+        && row.quantity == i64::from(view.quantity)
+        && row.amount_minor == view.amount_minor
+        && row.currency == view.currency.to_string()
+        && row.tier_id == view.tier_id
+        && row.seats == view.seats
+        && row.payment_due_at == view.payment_due_at
+        && row.created_at == view.created_at
+}
+
+pub(crate) fn every_row_was_asked_for(history: &History, evidence: &Evidence) -> Examination {
+    let mut examination = Examination::default();
+    let told: HashSet<_> = booked(history).map(|(_, view)| view.booking_id).collect();
+    // Whose outcome is not known may have a row: the hold's, or one like what was bought directly.
+    let mut holds = HashSet::new();
+    let mut purchases: HashMap<(CustomerId, TierId, i64), u64> = HashMap::new();
+    for operation in history.operations.iter().filter(|operation| operation.outcome.is_unknown()) {
+        match operation.action {
+            Action::Book(rid) => {
+                holds.insert(rid);
+            }
+            Action::Buy(tier, quantity) => {
+                *purchases.entry((operation.customer, tier, quantity.into())).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    for row in &evidence.postgres.bookings {
+        examination.examine();
+        if told.contains(&row.booking_id) || holds.contains(&row.booking_id) {
+            continue;
+        }
+        let like = row.tier_id.and_then(|tier| purchases.get_mut(&(row.customer_id, tier, row.quantity)));
+        match like {
+            Some(unanswered) if *unanswered > 0 => *unanswered -= 1,
+            _ => examination.offend(format!("nobody asked for {row:?}"), None),
+        }
+    }
+    examination
+}
+
+pub(crate) fn replays_change_nothing(history: &History) -> Examination {
+    let mut examination = Examination::default();
+    let mut by_rid: HashMap<ReservationId, Vec<&Operation>> = HashMap::new();
+    let mut given_back = HashSet::new();
+    for operation in &history.operations {
+        match operation.action {
+            Action::Book(rid) => by_rid.entry(rid).or_default().push(operation),
+            Action::Cancel(rid) => {
+                given_back.insert(rid);
+            }
+            _ => {}
+        }
+    }
+    for (rid, operations) in by_rid {
+        let first = operations.iter().find_map(|operation| match &operation.outcome {
+            Outcome::Booked(view) => Some((*operation, view)),
+            _ => None,
+        });
+        let Some((first, view)) = first else { continue };
+        for replay in operations.iter().filter(|operation| operation.invoked_us >= first.returned_us) {
+            match &replay.outcome {
+                Outcome::Booked(again) if is_the_same(again, view) => examination.examine(),
+                Outcome::Booked(_) => examination.offend(format!("{rid} was answered otherwise before"), Some(replay)),
+                Outcome::Refused(_, code) if !given_back.contains(&rid) && is_final(*code) => {
+                    examination.offend(format!("{rid} was booked before"), Some(replay));
+                }
+                _ => {}
+            }
+        }
+    }
+    examination
+}
+
+fn is_the_same(again: &BookingView, view: &BookingView) -> bool {
+    let as_then =
+        BookingView { status: view.status, payment_reference: view.payment_reference.clone(), ..again.clone() };
+    as_then == *view
+}
+
+pub(crate) fn what_was_refused_has_no_row(history: &History, evidence: &Evidence) -> Examination {
+    let mut examination = Examination::default();
+    let rows: HashSet<_> = evidence.postgres.bookings.iter().map(|row| row.booking_id).collect();
+    for (operation, rid) in refused_for_good(history) {
+        examination.examine();
+        if rows.contains(&rid) {
+            examination.offend(format!("{rid} was refused and has a row"), Some(operation));
+        }
+    }
+    examination
+}
+
+pub(crate) fn a_fate_is_final(history: &History, evidence: &Evidence) -> Examination {
+    let mut examination = Examination::default();
+    let postgres = &evidence.postgres;
+    let rows: HashSet<_> = postgres.bookings.iter().map(|row| row.booking_id).collect();
+    for (rid, is_posted) in &postgres.fates {
+        examination.examine();
+        if *is_posted != rows.contains(rid) {
+            let (fate, has) = if *is_posted { ("posted", "no row") } else { ("void", "a row") };
+            examination.offend(format!("{rid} is {fate} and has {has}"), None);
+        }
+    }
+    for row in rows.iter().filter(|rid| !postgres.fates.contains_key(rid)) {
+        examination.offend(format!("booking {row} has no fate"), None);
+    }
+    for (operation, view) in booked(history) {
+        if postgres.fates.get(&view.booking_id) == Some(&false) {
+            examination.offend("a booking was confirmed to its buyer and is void", Some(operation));
+        }
+    }
+    for (operation, rid) in refused_for_good(history) {
+        if postgres.fates.get(&rid) == Some(&true) {
+            examination.offend(format!("{rid} was refused and is posted"), Some(operation));
+        }
+    }
+    examination
+}
+
+fn booked(history: &History) -> impl Iterator<Item = (&Operation, &BookingView)> {
+    history.operations.iter().filter_map(|operation| match &operation.outcome {
+        Outcome::Booked(view) => Some((operation, &**view)),
+        _ => None,
+    })
+}
+
+/// Bookings of holds that can never succeed any more.
+fn refused_for_good(history: &History) -> impl Iterator<Item = (&Operation, ReservationId)> {
+    history.operations.iter().filter_map(|operation| match (&operation.action, &operation.outcome) {
+        (Action::Book(rid), Outcome::Refused(_, code)) if is_final(*code) => Some((operation, *rid)),
+        _ => None,
+    })
+}
+
+/// Whether a booking refused so stays refused. A paused sale may open again, and a try that is under way may succeed.
+fn is_final(code: Code) -> bool {
+    matches!(code, Code::HoldExpired | Code::SeatTaken | Code::SoldOut | Code::LimitExceeded | Code::NotFound)
+}
