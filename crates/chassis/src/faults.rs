@@ -6,7 +6,7 @@
 /// Dies here, once, if a file of this name is in the faults folder.
 #[cfg(feature = "faults")]
 pub fn crash_point(name: &str) {
-    if folder().is_some_and(|folder| std::fs::remove_file(folder.join(name)).is_ok()) {
+    if take(name) {
         std::process::abort();
     }
 }
@@ -16,6 +16,13 @@ pub fn crash_point(name: &str) {
 #[must_use]
 pub fn is_on(name: &str) -> bool {
     folder().is_some_and(|folder| folder.join(name).exists())
+}
+
+/// Whether a file of this name was in the faults folder; it is taken away.
+#[cfg(feature = "faults")]
+#[must_use]
+pub fn take(name: &str) -> bool {
+    folder().is_some_and(|folder| std::fs::remove_file(folder.join(name)).is_ok())
 }
 
 #[cfg(feature = "faults")]

@@ -33,7 +33,10 @@ impl Latch {
     #[must_use]
     pub fn refuses(&self, event: EventId, tier: TierId, quantity: u32, now: Instant) -> Option<i64> {
         let tiers = self.tiers.read().unwrap_or_else(PoisonError::into_inner);
-        let closed = tiers.get(&(event, tier)).filter(|closed| now < closed.until)?;
+        let closed = tiers.get(&(event, tier))?;
+        if now >= closed.until && !chassis::faults::is_on("latch-without-bound") {
+            return None;
+        }
         (closed.available < i64::from(quantity)).then_some(closed.available)
     }
 

@@ -134,6 +134,8 @@ pub(crate) use lua_script;
 #[expect(clippy::disallowed_methods, reason = "this is the place")]
 pub(crate) fn load(source: &str) -> (String, String) {
     let text = format!("{PRELUDE}\n{source}");
+    #[cfg(feature = "faults")]
+    let text = super::mutants::mutate(text);
     let hash = redis::Script::new(&text).get_hash().to_owned();
     (text, hash)
 }

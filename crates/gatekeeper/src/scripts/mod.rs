@@ -12,6 +12,8 @@ pub mod extend_hold;
 pub mod hold;
 pub mod hold_seats;
 pub mod load_event;
+#[cfg(feature = "faults")]
+mod mutants;
 pub mod read_hold;
 pub mod read_inventory;
 pub mod registry;

@@ -24,7 +24,10 @@ async fn verdict(system: &System, commit: &CommitRequest) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_comes_after_its_void_is_refused() {
-    let system = shared().await;
+    void_is_for_ever(shared().await).await;
+}
+
+pub async fn void_is_for_ever(system: &System) {
     let (event, tier) = system.tier_event(5).await;
     let late = commit(event, epoch(system, event).await, tier);
     let resolve = json!({"event_id": event, "rids": [late.rid]});
@@ -40,7 +43,10 @@ async fn a_commit_that_comes_after_its_void_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_posted_commit_cannot_be_voided() {
-    let system = shared().await;
+    posted_is_for_ever(shared().await).await;
+}
+
+pub async fn posted_is_for_ever(system: &System) {
     let (event, tier) = system.tier_event(5).await;
     let posted = commit(event, epoch(system, event).await, tier);
     let first = verdict(system, &posted).await;
@@ -54,7 +60,10 @@ async fn a_posted_commit_cannot_be_voided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_under_an_old_epoch_is_refused() {
-    let system = shared().await;
+    old_epochs_are_fenced(shared().await).await;
+}
+
+pub async fn old_epochs_are_fenced(system: &System) {
     let (event, tier) = system.tier_event(5).await;
     let old = epoch(system, event).await;
     let next = system.vault(&paths::epoch(event), &json!({"run_id": "test"})).await;

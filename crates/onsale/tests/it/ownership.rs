@@ -3,11 +3,14 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{hold, shared};
+use crate::support::{System, hold, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_can_use_a_hold() {
-    let system = shared().await;
+    owners_alone_use_holds(shared().await).await;
+}
+
+pub async fn owners_alone_use_holds(system: &System) {
     let event = system.seat_event().await;
     let (owner, thief) = (system.guest().await, system.guest().await);
     let held = hold(owner.hold_seats(event, &["A-1-1"]).await.unwrap());

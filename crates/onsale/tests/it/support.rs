@@ -204,8 +204,20 @@ pub async fn private() -> Private {
     private_with(|_| ()).await
 }
 
+/// A stack with faults that are on from its first moment.
+pub async fn broken(faults: &[&str]) -> Private {
+    private_from(faults, |_| ()).await
+}
+
 pub async fn private_with(change: impl Fn(&mut Options) + Send + 'static) -> Private {
+    private_from(&[], change).await
+}
+
+async fn private_from(on: &[&str], change: impl Fn(&mut Options) + Send + 'static) -> Private {
     let folder = TempDir::new().unwrap();
+    for fault in on {
+        std::fs::write(folder.path().join(fault), "").unwrap();
+    }
     let faults = folder.path().to_owned();
     let stack = tokio::task::spawn_blocking(move || {
         let environment = environment(&faults);

@@ -8,6 +8,8 @@ pub mod bookings;
 pub mod feed;
 pub mod inventory;
 pub mod sold_out;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

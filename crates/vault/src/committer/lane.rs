@@ -8,7 +8,7 @@ use contract::internal::{COMMITS_PER_BATCH_MAX, Refusal, Verdict};
 use tokio::sync::mpsc;
 
 use super::decide::decide;
-use super::model::{Answer, Command};
+use super::model::{Answer, Command, Snapshot, Writes};
 use super::{Committer, CommitterError, Job};
 use crate::store::StoreError;
 
@@ -102,13 +102,31 @@ async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]
     let Some(snapshot) = batch.read(event_id, commands).await? else {
         return Ok(commands.iter().map(of_no_event).collect());
     };
-    let (answers, writes) = decide(snapshot.state, commands);
+    let (answers, writes) = decide_as_built(snapshot.state, commands);
     if !writes.is_empty() {
         batch.write(&snapshot.position, &writes).await?;
+        #[cfg(feature = "faults")]
+        if super::mutants::dies_between_answer_and_commit() {
+            return Ok(answers);
+        }
         batch.commit().await?;
         chassis::faults::crash_point("vault-after-commit");
     }
     Ok(answers)
+}
+
+#[cfg(not(feature = "faults"))]
+fn decide_as_built(snapshot: Snapshot, commands: &[Command]) -> (Vec<Answer>, Writes) {
+    decide(snapshot, commands)
+}
+
+/// Test builds can be made to decide wrongly.
+#[cfg(feature = "faults")]
+fn decide_as_built(mut snapshot: Snapshot, commands: &[Command]) -> (Vec<Answer>, Writes) {
+    let commands = super::mutants::before_deciding(&mut snapshot, commands);
+    let (mut answers, mut writes) = decide(snapshot, &commands);
+    super::mutants::after_deciding(&mut answers, &mut writes);
+    (answers, writes)
 }
 
 /// The answer to a command about an event that does not exist. Nothing is written, so nothing can be held to it.

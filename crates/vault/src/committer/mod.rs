@@ -6,6 +6,8 @@
 pub mod decide;
 mod lane;
 pub mod model;
+#[cfg(feature = "faults")]
+mod mutants;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

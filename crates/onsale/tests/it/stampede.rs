@@ -1,0 +1,152 @@
+//! The crowd and the witness: they find nothing in the system as it is, and see what they should.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use stack::Role;
+use stampede::arrivals::{Arrivals, Spacing};
+use stampede::{History, Plan, Report, Scenario, Target, Verdict};
+
+use crate::support::{System, private_with, shared};
+
+pub fn plan(scenario: Scenario, rate: u32, seconds: u32) -> Plan {
+    Plan {
+        scenario,
+        arrivals: Arrivals { rate, seconds, spacing: Spacing::Poisson, spike: false },
+        capacity: None,
+        watchers: 3,
+        connections_max: 256,
+        under_way_max: 10_000,
+        patience: Duration::from_secs(35),
+        seed: 7,
+    }
+}
+
+pub async fn run(system: &System, plan: Plan) -> History {
+    stampede::run(&Target::from(&system.ready), plan, &|_| ()).await.unwrap()
+}
+
+async fn is_ok(scenario: Scenario, seconds: u32) {
+    let history = run(shared().await, plan(scenario, 300, seconds)).await;
+    let report = Report::of(&history).unwrap();
+    assert_eq!((report.verdict, report.unsent), (Verdict::Ok, 0), "{report}");
+    assert!(!report.outcomes.keys().any(|kind| kind.starts_with('5') || kind.starts_with("unknown")), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stampede_for_one_seat_sells_it_once() {
+    is_ok(Scenario::OneSeat, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stampede_on_a_hot_tier_sells_it_out_and_no_more() {
+    is_ok(Scenario::HotTier, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_for_seats_sells_each_once() {
+    is_ok(Scenario::SeatRush, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_most_abandon_comes_back_again_and_again() {
+    is_ok(Scenario::Abandonment, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_mostly_looks_is_served() {
+    is_ok(Scenario::Browse, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_does_everything_at_once_breaks_nothing() {
+    is_ok(Scenario::Mixed, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_pauses_for_a_second_shows_in_the_p99() {
+    let system = private_with(|options| options.replicas = 1).await;
+    let pausing = system.stack.clone();
+    let pause = tokio::task::spawn_blocking(move || {
+        let gatekeeper = pausing.child(Role::Gatekeeper(0)).unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        gatekeeper.signal(Signal::SIGSTOP);
+        std::thread::sleep(Duration::from_secs(1));
+        gatekeeper.signal(Signal::SIGCONT);
+    });
+    let history = run(&system, plan(Scenario::HotTier, 200, 6)).await;
+    pause.await.unwrap();
+    let report = Report::of(&history).unwrap();
+    // A sixth of all came while it stood still, evenly: the longest waited for all of the second.
+    assert!(report.latency_ms.p99 > 800.0, "{report}");
+    assert!(report.latency_ms.p50 < 100.0, "{report}");
+    assert_eq!((report.verdict, report.unsent), (Verdict::Ok, 0), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_little_is_no_verdict_and_a_kept_history_is_judged_the_same() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("history.ndjson");
+    let history = run(shared().await, plan(Scenario::SeatRush, 50, 1)).await;
+    history.save(&path).unwrap();
+    let again = History::load(&path).unwrap();
+    assert_eq!(again.operations, history.operations);
+    assert_eq!(again.evidence, history.evidence);
+    // Nobody asked for anything a second time: I4 was not put to the test, unless by chance.
+    let report = Report::of(&again).unwrap();
+    assert_eq!(serde_json::to_value(&report).unwrap(), serde_json::to_value(Report::of(&history).unwrap()).unwrap());
+
+    let nobody = History { operations: Vec::new(), offered: 0, ..again };
+    assert_eq!(Report::of(&nobody).unwrap().verdict, Verdict::Violated, "rows that nobody asked for");
+    let nothing = History { evidence: None, ..nobody };
+    assert_eq!(Report::of(&nothing).unwrap().verdict, Verdict::Unknown);
+}
+
+/// The command line as a user has it.
+fn onsale(ready: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_onsale"))
+        .args(arguments)
+        .args(["--ready-file", ready.to_str().unwrap(), "--json"])
+        .output()
+        .unwrap();
+    let json = serde_json::from_slice(&output.stdout);
+    (output.status.code().unwrap(), json.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_status_tells_the_verdict() {
+    let system = shared().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let ready = folder.path().join("ready.json");
+    std::fs::write(&ready, serde_json::to_vec(&system.ready).unwrap()).unwrap();
+    let arguments = ["stampede", "--scenario", "hot-tier", "--rate", "200", "--seconds", "2", "--arrivals", "fixed"];
+    let (status, report) = onsale(&ready, &arguments);
+    assert_eq!((status, &report["verdict"]), (0, &Value::from("ok")), "{report}");
+    assert_eq!(report["offered"], 399);
+    assert_eq!(report["sold"], 3, "one ticket for every hundred");
+    assert!(report["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["checks"]["I1"]["verdict"], "ok");
+    let (status, report) = onsale(&ready, &["stampede", "--rate", "1", "--seconds", "1", "--arrivals", "fixed"]);
+    assert_eq!((status, &report["verdict"]), (4, &Value::from("unknown")), "{report}");
+
+    let (event, tier) = system.tier_event(5).await;
+    assert_eq!(system.guest().await.buy(event, tier, 2).await.unwrap().status, 201);
+    let event = event.to_string();
+    let (status, audit) = onsale(&ready, &["audit", "--event", &event]);
+    assert_eq!((status, &audit["verdict"]), (0, &Value::from("ok")), "{audit}");
+    assert_eq!(audit["events"][0]["audit"]["tiers"][0]["sold"], 2);
+    // A ticket that vanishes from Redis is missing from the account.
+    let meta = format!("{{e:{event}}}:meta");
+    let field = format!("t:{tier}");
+    let take = redis::cmd("HINCRBY").arg(&meta).arg(&field).arg(-1).query_async::<i64>(&mut system.redis().await).await;
+    take.unwrap();
+    let (status, audit) = onsale(&ready, &["audit", "--event", &event, "--wait", "0"]);
+    assert_eq!((status, &audit["verdict"]), (3, &Value::from("violated")), "{audit}");
+    let back = redis::cmd("HINCRBY").arg(&meta).arg(&field).arg(1).query_async::<i64>(&mut system.redis().await).await;
+    back.unwrap();
+    let (status, audit) = onsale(&ready, &["audit"]);
+    assert_eq!((status, &audit["verdict"]), (0, &Value::from("ok")), "all events: {audit}");
+}
