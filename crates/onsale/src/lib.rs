@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod bench;
+pub mod demo;
+pub mod lab;
 pub mod output;
 pub mod stampede;
 pub mod target;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use onsale::{audit, bench, stampede, token, up};
+use onsale::{audit, bench, demo, lab, stampede, token, up};
 
 /// Sells a fixed stock of tickets to far more people than there are tickets, exactly once.
 #[derive(Parser)]
@@ -23,6 +23,10 @@ enum Command {
     Stampede(stampede::Arguments),
     /// Check that every ticket of a running system is accounted for.
     Audit(audit::Arguments),
+    /// Sell the same tickets in ten ways, the wrong ones too, and compare.
+    Lab(lab::Arguments),
+    /// Repeat the demonstrations of five well-known systems, on the real thing.
+    Demo(demo::Arguments),
     /// Measure this machine's limits and how near to them Onsale comes.
     Bench(bench::Arguments),
     /// The bare server that `bench` sets the gatekeepers against.
@@ -37,6 +41,8 @@ async fn main() -> ExitCode {
         Command::Token(arguments) => token::run(&arguments).map(done),
         Command::Stampede(arguments) => stampede::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
+        Command::Lab(arguments) => lab::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await.map(done),
         Command::Baseline(arguments) => bench::baseline::run(arguments).await.map(done),
     };

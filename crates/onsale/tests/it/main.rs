@@ -11,6 +11,7 @@ mod distrust;
 mod expiry;
 mod fencing;
 mod front_door;
+mod lab;
 mod live;
 mod mutants;
 mod ownership;
