@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures stress bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -69,6 +69,11 @@ test-page: page ## the page's logic, then the page in a real browser on the real
 pictures: page ## take the pictures of docs/pictures anew
 	cargo build --workspace --bins --features $(FAULTS)
 	cd web && npm run --silent pictures
+
+stress: ## the k6 scenarios through nginx on three replicas, each beside the audit (ARGS="flash-sale soak" for some)
+	@scripts/setup.sh stress
+	cargo build --release --bins
+	scripts/stress.sh $(ARGS)
 
 bench: ## measure this machine's limits and how near to them Onsale comes (some minutes)
 	@scripts/setup.sh bench

