@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::meter::resident_kilobytes;
 use anyhow::{Context as _, bail, ensure};
 use contract::EventId;
 use contract::live::LiveMessage;
@@ -99,7 +100,7 @@ pub async fn run(crowd: Crowd, tell: &dyn Fn(&str)) -> anyhow::Result<FeedFigure
     let (stack, admin, event) = start().await?;
     let ready = stack.ready();
     let gatekeeper = ready.pids.gatekeeper[0];
-    let memory_before = resident_kilobytes(gatekeeper)?;
+    let memory_before = resident_kilobytes(gatekeeper).context("a gatekeeper's memory")?;
     let seats = (0..ROWS * SEATS_PER_ROW).map(|_| AtomicU64::new(0)).collect();
     let asked = Arc::new(Asked { start: Instant::now(), seats });
     let (over, last) = watch::channel(None);
@@ -114,7 +115,7 @@ pub async fn run(crowd: Crowd, tell: &dyn Fn(&str)) -> anyhow::Result<FeedFigure
     let began = Instant::now();
     hold_seats(&guest, event, crowd, &asked).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let memory = resident_kilobytes(gatekeeper)?.saturating_sub(memory_before);
+    let memory = resident_kilobytes(gatekeeper).context("a gatekeeper's memory")?.saturating_sub(memory_before);
     let truth = guest.get(&format!("/api/v1/events/{event}/seats")).await?.body;
     over.send_replace(Some(truth["sequence"].as_i64().context("no sequence")?));
 
@@ -233,11 +234,4 @@ impl Seen {
 
 fn micros(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Memory of a process, from Linux.
-fn resident_kilobytes(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

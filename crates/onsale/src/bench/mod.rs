@@ -5,19 +5,28 @@
 
 pub mod baseline;
 mod commits;
+mod crowd;
 mod feed;
+mod limits;
+mod meter;
 mod pgbench;
 mod report;
 mod scene;
+mod series;
 mod wrk;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
+use anyhow::Context as _;
+use stack::Stack;
 
+use crate::output;
+use crowd::Round;
 use feed::Crowd;
+use meter::{Cpu, Meter};
 use report::Report;
 use scene::Scene;
+use series::What;
 
 /// Connections of the load: enough to keep two cores busy, few enough to leave latency alone.
 const CONNECTIONS: u32 = 64;
@@ -32,20 +41,20 @@ const CHANGES_SECONDS: u32 = 10;
 
 /// What is measured.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  onsale bench\n  onsale bench --quick\n  onsale bench --pairs 10 --json bench.json"
-)]
+#[command(after_help = "Examples:\n  onsale bench                       some ten minutes\n  \
+    onsale bench --quick               every ratio, in less than a minute\n  \
+    onsale bench --json bench.json --report docs/BENCHMARKS.md")]
 pub struct Arguments {
-    /// Pairs of limit and ours for each figure.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    /// Rounds; in each everything is measured once, each of ours right beside its limit.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     pairs: u32,
 
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=60))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
     seconds: u32,
 
-    /// Two pairs of two seconds: a first impression in about a minute.
-    #[arg(long)]
+    /// Two rounds of a second each, of what the ratios need.
+    #[arg(long, conflicts_with_all = ["pairs", "seconds", "watchers", "only_feed"])]
     quick: bool,
 
     /// Clients that watch the live feed of one replica; 0 leaves the feed out.
@@ -56,27 +65,36 @@ pub struct Arguments {
     #[arg(long)]
     only_feed: bool,
 
-    /// Write the ratios and figures to this file as well.
-    #[arg(long)]
+    /// Write the ratios and figures as JSON to this file; without a name, to standard output.
+    #[arg(long, num_args = 0..=1, default_missing_value = output::STANDARD_OUTPUT)]
     json: Option<PathBuf>,
+
+    /// Write the page of the documentation to this file, and its chart into `pictures` beside it.
+    #[arg(long)]
+    report: Option<PathBuf>,
 }
 
-/// Measures, and prints a table.
+/// Measures, and prints tables.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let (pairs, seconds) = if arguments.quick { (2, 2) } else { (arguments.pairs, arguments.seconds) };
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    let (rounds, seconds) = if arguments.quick { (2, 1) } else { (arguments.pairs, arguments.seconds) };
+    let bar = output::spinner();
     let mut report = Report::default();
     if !arguments.only_feed {
         bar.set_message("starting two stacks and the bare servers");
         let scene = Scene::set().await?;
-        for pair in 1..=pairs {
-            let tell = |what: &str| bar.set_message(format!("pair {pair} of {pairs}: {what}"));
-            measure(&scene, seconds, &mut report, &tell).await?;
+        for round in 1..=rounds {
+            let tell = |what: What| bar.set_message(format!("round {round} of {rounds}: {}", what.is));
+            let mut bench = Bench { scene: &scene, seconds, report: &mut report, tell: &tell };
+            bench.ratios().await?;
+            if !arguments.quick {
+                bench.others().await?;
+            }
         }
+        report.set_memory(meter::memory_mib(&scene.latched.stack));
+        bar.set_message("checking that everything sold adds up");
         scene.check().await?;
     }
-    if arguments.watchers > 0 {
+    if arguments.watchers > 0 && !arguments.quick {
         let crowd = Crowd {
             watchers: usize::try_from(arguments.watchers)?,
             changes_per_second: CHANGES_PER_SECOND,
@@ -86,34 +104,90 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report.set_feed(feed::run(crowd, &tell).await?);
     }
     bar.finish_and_clear();
-    print!("{report}");
-    if let Some(path) = arguments.json {
-        std::fs::write(&path, serde_json::to_vec_pretty(&report.to_json())?)?;
-        println!("written to {}", path.display());
+    output::tell(&report, &report.to_json(), arguments.json.as_ref())?;
+    if let Some(path) = &arguments.report {
+        write_page(&report, path)?;
     }
     report.check()
 }
 
-async fn measure(scene: &Scene, seconds: u32, report: &mut Report, tell: &dyn Fn(&str)) -> anyhow::Result<()> {
-    tell("refusals from the latch");
-    let limit = wrk::run(&scene.bare_url, &scene.bare_constant, CONNECTIONS, seconds).await?.all_refused()?;
-    let ours = wrk::run(&scene.latched.url, &scene.sold_out_latched, CONNECTIONS, seconds).await?.all_refused()?;
-    report.pair("refuse_latch_on", "nginx → bare actix, constant answer", limit, ours);
+fn write_page(report: &Report, path: &Path) -> anyhow::Result<()> {
+    let pictures = path.parent().unwrap_or(Path::new(".")).join("pictures");
+    std::fs::create_dir_all(&pictures)?;
+    std::fs::write(pictures.join("bench.svg"), report.to_svg())?;
+    std::fs::write(path, report.to_markdown()).with_context(|| format!("{} cannot be written", path.display()))
+}
 
-    tell("refusals from the script");
-    let limit = wrk::run(&scene.bare_url, &scene.bare_evalsha, CONNECTIONS, seconds).await?.all_refused()?;
-    let ours = wrk::run(&scene.unlatched.url, &scene.sold_out_unlatched, CONNECTIONS, seconds).await?.all_refused()?;
-    report.pair("refuse_latch_off", "nginx → bare actix, one EVALSHA", limit, ours);
+/// One round.
+struct Bench<'a> {
+    scene: &'a Scene,
+    seconds: u32,
+    report: &'a mut Report,
+    tell: &'a dyn Fn(What),
+}
 
-    tell("durable bookings against the row lock");
-    let row_lock = pgbench::row_lock(&scene.latched, ROW_LOCK_CLIENTS, seconds).await?;
-    let crowd = wrk::run(&scene.latched.url, &scene.bookings(), CROWD, seconds).await?.all_accepted()?;
-    report.pair("book_vs_row_lock", "pgbench, row lock per request, 50 clients", row_lock, crowd);
-    let few = wrk::run(&scene.latched.url, &scene.bookings(), ROW_LOCK_CLIENTS, seconds).await?.all_accepted()?;
-    report.pair("book_vs_row_lock_at_50", "pgbench, row lock per request, 50 clients", row_lock, few);
+impl Bench<'_> {
+    /// Ours, each right after its limit.
+    async fn ratios(&mut self) -> anyhow::Result<()> {
+        let (scene, seconds) = (self.scene, self.seconds);
+        let (latched, unlatched) = (&scene.latched, &scene.unlatched);
+        let refused = async |url: &str, script: &Path| wrk::run(url, script, CONNECTIONS, seconds).await?.all_refused();
+        let booked = async |buyers| wrk::run(&latched.url, &scene.bookings(), buyers, seconds).await?.all_accepted();
 
-    tell("the vault's commit call alone");
-    let commits = commits::run(scene, seconds).await?;
-    report.pair("commit_vs_row_lock", "pgbench, row lock per request, 50 clients", row_lock, commits);
-    Ok(())
+        self.limit(series::BARE_CONSTANT, refused(&scene.bare_url, &scene.bare_constant)).await?;
+        let ours = refused(&latched.url, &scene.sold_out_latched);
+        self.ours(series::REFUSE_LATCH_ON, &latched.stack, ours).await?;
+
+        self.limit(series::BARE_EVALSHA, refused(&scene.bare_url, &scene.bare_evalsha)).await?;
+        let ours = refused(&unlatched.url, &scene.sold_out_unlatched);
+        self.ours(series::REFUSE_LATCH_OFF, &unlatched.stack, ours).await?;
+
+        self.limit(series::ROW_LOCK, pgbench::row_lock(latched, ROW_LOCK_CLIENTS, seconds)).await?;
+        self.ours(series::BOOK, &latched.stack, booked(CROWD)).await?;
+        self.ours(series::BOOK_AT_50, &latched.stack, booked(ROW_LOCK_CLIENTS)).await?;
+        self.ours(series::COMMIT, &latched.stack, commits::run(scene, seconds)).await?;
+        self.limit(series::INSERT, pgbench::insert(latched, ROW_LOCK_CLIENTS, seconds)).await?;
+        self.limit(series::UNNEST_256, pgbench::unnest(latched, 256, seconds)).await
+    }
+
+    /// Limits further down, and what has none beside it.
+    async fn others(&mut self) -> anyhow::Result<()> {
+        let (scene, seconds) = (self.scene, self.seconds);
+        let returned = async { wrk::run(&scene.plain_url, &scene.plain, CONNECTIONS, seconds).await?.all_accepted() };
+        self.limit(series::NGINX_RETURN, returned).await?;
+        self.limit(series::SCRIPT_1, limits::script(scene, 1, seconds)).await?;
+        self.limit(series::SCRIPT_16, limits::script(scene, 16, seconds)).await?;
+        self.limit(series::SCRIPT_64, limits::script(scene, 64, seconds)).await?;
+        self.limit(series::UNNEST_64, pgbench::unnest(&scene.latched, 64, seconds)).await?;
+        let clients = usize::try_from(CONNECTIONS)?;
+        let rounds = [
+            (series::HOLD_RELEASE, Round::HoldAndRelease),
+            (series::HOLD_BOOK, Round::HoldAndBook),
+            (series::SEAT_MAP, Round::SeatMap),
+        ];
+        for (what, round) in rounds {
+            self.ours(what, &scene.latched.stack, crowd::rounds(scene, round, clients, seconds)).await?;
+        }
+        Ok(())
+    }
+
+    async fn limit(&mut self, what: What, measure: impl Future<Output = anyhow::Result<f64>>) -> anyhow::Result<()> {
+        (self.tell)(what);
+        let rate = measure.await.with_context(|| what.is)?;
+        self.report.add(what, rate, &Cpu::new(), self.seconds);
+        Ok(())
+    }
+
+    async fn ours(
+        &mut self,
+        what: What,
+        stack: &Stack,
+        measure: impl Future<Output = anyhow::Result<f64>>,
+    ) -> anyhow::Result<()> {
+        (self.tell)(what);
+        let meter = Meter::start(stack);
+        let rate = measure.await.with_context(|| what.is)?;
+        self.report.add(what, rate, &meter.stop(), self.seconds);
+        Ok(())
+    }
 }

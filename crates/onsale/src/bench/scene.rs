@@ -15,6 +15,8 @@ use stack::tools::Tools;
 use stack::{Client, Options, Report, Role, Stack, demo, nginx, ports};
 use tempfile::TempDir;
 
+use super::{crowd, limits};
+
 /// Gatekeepers of each stack, and bare servers.
 const REPLICAS: usize = 3;
 /// Customers, each with a token: the limit per customer is part of what is measured.
@@ -38,9 +40,19 @@ pub struct Scene {
     pub latched: Sale,
     /// Without.
     pub unlatched: Sale,
+    /// A hall of 50,000 seats, on the stack with the latch.
+    pub arena: EventId,
+    /// The sold-out event of the stack without.
+    pub sold_out_event: (EventId, TierId),
+    /// Customers' tokens.
+    pub tokens: Vec<String>,
+    /// nginx by itself.
+    pub plain_url: String,
+    /// wrk scripts: to nginx by itself.
+    pub plain: PathBuf,
     /// nginx in front of the bare servers.
     pub bare_url: String,
-    /// wrk scripts.
+    /// To the bare servers' constant.
     pub bare_constant: PathBuf,
     /// To the bare servers' EVALSHA.
     pub bare_evalsha: PathBuf,
@@ -71,8 +83,9 @@ impl Scene {
         let folder = TempDir::new()?;
         let latched = Sale::start(250).await?;
         let unlatched = Sale::start(0).await?;
-        let (bare, bare_url) = start_bare(&latched.stack)?;
+        let (bare, bare_url, plain_url) = start_bare(&latched.stack)?;
         wait_ready(&bare_url).await?;
+        wait_ready(&plain_url).await?;
 
         let path = |name: &str| folder.path().join(name);
         let write = |name: &str, api: &str, target: (EventId, TierId), tokens: &[String]| -> anyhow::Result<PathBuf> {
@@ -81,6 +94,7 @@ impl Scene {
         };
         let tokens = latched.tokens()?;
         let sold_out = latched.sold_out().await?;
+        let sold_out_event = unlatched.sold_out().await?;
         let bookings = tokens
             .chunks(CUSTOMERS / 4)
             .zip(0..)
@@ -91,7 +105,12 @@ impl Scene {
             bare_constant: write("bare.lua", "bookings", sold_out, &tokens)?,
             bare_evalsha: write("evalsha.lua", "evalsha", sold_out, &tokens)?,
             sold_out_latched: write("latched.lua", "bookings", sold_out, &tokens)?,
-            sold_out_unlatched: write("unlatched.lua", "bookings", unlatched.sold_out().await?, &unlatched.tokens()?)?,
+            sold_out_unlatched: write("unlatched.lua", "bookings", sold_out_event, &unlatched.tokens()?)?,
+            plain: write("plain.lua", "bookings", sold_out, &tokens[..1])?,
+            arena: latched.arena().await?,
+            sold_out_event,
+            tokens,
+            plain_url,
             latched,
             unlatched,
             bare_url,
@@ -146,6 +165,13 @@ impl Sale {
         Ok((event, tier))
     }
 
+    async fn arena(&self) -> anyhow::Result<EventId> {
+        let mut new = demo::event("Bench arena", "Here")?;
+        (new.per_customer_max, new.hold_ttl_seconds) = (1_000_000, 3_600);
+        new.sections = vec![demo::section("A", crowd::ROWS, crowd::SEATS_PER_ROW, 1)];
+        Ok(self.admin.create_event(&new).await?.event_id)
+    }
+
     fn tokens(&self) -> anyhow::Result<Vec<String>> {
         let secrets = std::fs::read(self.stack.data().join("secrets.json"))?;
         let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets)?;
@@ -166,7 +192,7 @@ async fn tier_event(admin: &Client, capacity: i64) -> anyhow::Result<(EventId, T
     Ok((event.event_id, event.tiers[0].tier_id))
 }
 
-fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String)> {
+fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String, String)> {
     let tools = Tools::find()?;
     let logs = beside.data().join("logs");
     let ports: Vec<u16> = (0..REPLICAS).map(|_| ports::free()).collect::<Result<_, _>>()?;
@@ -190,7 +216,11 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String)> {
     let port = ports::free()?;
     let settings = nginx::Settings { folder: &folder, port, upstreams: &ports, limits: false, page: None };
     children.push(start(Role::Nginx, nginx::spec(&tools, &settings, Path::new(&logs))?));
-    Ok((Bare(children), format!("http://127.0.0.1:{port}")))
+    let plain_port = ports::free()?;
+    let plain = limits::plain_nginx(&tools, &beside.data().join("plain-nginx"), plain_port, &logs)?;
+    children.push(start(Role::Nginx, plain));
+    let url = |port| format!("http://127.0.0.1:{port}");
+    Ok((Bare(children), url(port), url(plain_port)))
 }
 
 async fn wait_ready(url: &str) -> anyhow::Result<()> {
