@@ -132,7 +132,10 @@ impl Bench<'_> {
         let (scene, seconds) = (self.scene, self.seconds);
         let (latched, unlatched) = (&scene.latched, &scene.unlatched);
         let refused = async |url: &str, script: &Path| wrk::run(url, script, CONNECTIONS, seconds).await?.all_refused();
-        let booked = async |buyers| wrk::run(&latched.url, &scene.bookings(), buyers, seconds).await?.all_accepted();
+        let booked = async |buyers| {
+            let script = scene.bookings()?;
+            wrk::run(&latched.url, &script, buyers, seconds).await?.all_accepted()
+        };
 
         self.limit(series::BARE_CONSTANT, refused(&scene.bare_url, &scene.bare_constant)).await?;
         let ours = refused(&latched.url, &scene.sold_out_latched);

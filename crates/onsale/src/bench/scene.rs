@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chassis::token::{Identity, Role as TokenRole, TokenKey};
 use contract::{CustomerId, EventId, TierId};
@@ -19,8 +18,10 @@ use super::{crowd, limits};
 
 /// Gatekeepers of each stack, and bare servers.
 const REPLICAS: usize = 3;
-/// Customers, each with a token: the limit per customer is part of what is measured.
+/// Customers who are refused: the limit per customer is part of what is measured.
 const CUSTOMERS: usize = 20_000;
+/// Customers of one measurement of bookings, about as many as it has bookings: most people buy once.
+const BUYERS: usize = 20_000;
 
 /// One stack and how to reach it.
 pub struct Sale {
@@ -60,10 +61,8 @@ pub struct Scene {
     pub sold_out_latched: PathBuf,
     /// To a sold-out tier, without.
     pub sold_out_unlatched: PathBuf,
-    bookings: Vec<PathBuf>,
-    next_bookings: AtomicUsize,
     _bare: Bare,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The bare servers and their nginx, ended when dropped.
@@ -92,20 +91,14 @@ impl Scene {
             std::fs::write(path(name), wrk_script(api, target, tokens)?)?;
             Ok(path(name))
         };
-        let tokens = latched.tokens()?;
+        let tokens = latched.tokens(CUSTOMERS)?;
         let sold_out = latched.sold_out().await?;
         let sold_out_event = unlatched.sold_out().await?;
-        let bookings = tokens
-            .chunks(CUSTOMERS / 4)
-            .zip(0..)
-            .map(|(part, number)| write(&format!("bookings-{number}.lua"), "bookings", latched.hot, part));
         Ok(Self {
-            bookings: bookings.collect::<Result<_, _>>()?,
-            next_bookings: AtomicUsize::new(0),
             bare_constant: write("bare.lua", "bookings", sold_out, &tokens)?,
             bare_evalsha: write("evalsha.lua", "evalsha", sold_out, &tokens)?,
             sold_out_latched: write("latched.lua", "bookings", sold_out, &tokens)?,
-            sold_out_unlatched: write("unlatched.lua", "bookings", sold_out_event, &unlatched.tokens()?)?,
+            sold_out_unlatched: write("unlatched.lua", "bookings", sold_out_event, &unlatched.tokens(CUSTOMERS)?)?,
             plain: write("plain.lua", "bookings", sold_out, &tokens[..1])?,
             arena: latched.arena().await?,
             sold_out_event,
@@ -115,14 +108,15 @@ impl Scene {
             unlatched,
             bare_url,
             _bare: bare,
-            _folder: folder,
+            folder,
         })
     }
 
-    /// A script of bookings by other customers than the last time, so that none is special.
-    pub fn bookings(&self) -> PathBuf {
-        let turn = self.next_bookings.fetch_add(1, Ordering::Relaxed);
-        self.bookings[turn % self.bookings.len()].clone()
+    /// A script of bookings by customers who have not bought before.
+    pub fn bookings(&self) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join("bookings.lua");
+        std::fs::write(&path, wrk_script("bookings", self.latched.hot, &self.latched.tokens(BUYERS)?)?)?;
+        Ok(path)
     }
 
     /// Everything that was sold while measuring adds up.
@@ -172,7 +166,7 @@ impl Sale {
         Ok(self.admin.create_event(&new).await?.event_id)
     }
 
-    fn tokens(&self) -> anyhow::Result<Vec<String>> {
+    fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
         let secrets = std::fs::read(self.stack.data().join("secrets.json"))?;
         let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets)?;
         let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
@@ -180,7 +174,7 @@ impl Sale {
             let guest = Identity { customer_id: CustomerId(uuid::Uuid::new_v4()), role: TokenRole::Guest };
             Ok(key.sign(guest, Timestamp::now(), SignedDuration::from_hours(24))?.0)
         };
-        (0..CUSTOMERS).map(|_| token()).collect()
+        (0..count).map(|_| token()).collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod bad_input;
 mod crashes;
 mod distrust;
 mod expiry;
+mod faults_of_others;
 mod fencing;
 mod front_door;
 mod lab;

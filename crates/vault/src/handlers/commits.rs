@@ -12,17 +12,14 @@ use contract::internal::{
 use futures_util::future::join_all;
 
 use crate::committer::{Answer, Command, Committer};
-use crate::store::Store;
 
 /// `POST /internal/commits`: a verdict for each, in order, once it is durable.
 pub async fn commit(
     _: ServiceCaller,
-    store: web::Data<Store>,
     committer: web::Data<Committer>,
     Json(batch): Json<CommitBatch<CommitRequest>>,
 ) -> Result<web::Json<CommitBatch<Verdict>>, ApiError> {
     check_len(batch.items.len(), COMMITS_PER_BATCH_MAX)?;
-    store.remember_customers(batch.items.iter().map(|request| request.customer_id)).await?;
     let submitted: Vec<_> =
         batch.items.into_iter().map(|request| committer.submit(request.event_id, Command::Commit(request))).collect();
     let answers = join_all(submitted.into_iter().map(async |waiting| match waiting {

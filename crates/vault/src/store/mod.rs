@@ -3,7 +3,6 @@
 mod audit;
 mod batch;
 mod bookings;
-mod customers;
 mod epochs;
 mod events;
 mod journal;

@@ -1,0 +1,94 @@
+//! Faults seen in the systems Onsale learns from, where no other test stands against them (docs/PROMISES.md, at its end).
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use stack::Role;
+
+use crate::support::{SOON, eventually, hold, private, shared};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_whose_booking_fails_can_be_booked_or_comes_back() {
+    let system = private().await;
+    let event = system.seat_event().await;
+    let guest = system.guest().await;
+    let held = hold(guest.hold_seats(event, &["A-1-1"]).await.unwrap());
+    let postgres = system.stack.child(Role::Postgres).unwrap();
+    let down = postgres.clone();
+    tokio::task::spawn_blocking(move || down.down(Signal::SIGKILL)).await.unwrap();
+    let failed = guest.book_hold(event, held.hold_id).await.unwrap();
+    assert_eq!(failed.status, 503, "{}", failed.body);
+    assert_ne!(failed.code(), "inventory_rebuilding", "nothing is wrong with the inventory");
+    postgres.up();
+    let books = async || guest.book_hold(event, held.hold_id).await.unwrap().status != 503;
+    eventually("the hold is booked or void", Duration::from_secs(40), books).await;
+    // Whichever it was: the seat is not dead.
+    let again = guest.book_hold(event, held.hold_id).await.unwrap();
+    if again.status != 201 {
+        let frees = async || system.guest().await.hold_seats(event, &["A-1-1"]).await.unwrap().status == 201;
+        eventually("somebody else can have it", SOON, frees).await;
+    }
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sold_seat_stays_sold_when_every_deadline_is_over() {
+    let system = shared().await;
+    let event = system.seat_event_with(|event| event.hold_ttl_seconds = 1).await;
+    let (owner, other) = (system.guest().await, system.guest().await);
+    let held = hold(owner.hold_seats(event, &["A-1-1"]).await.unwrap());
+    let booked = owner.book_hold(event, held.hold_id).await.unwrap();
+    let paid = format!("/api/v1/bookings/{}/confirm", booked.body["booking_id"].as_str().unwrap());
+    assert_eq!(owner.post(&paid, &Value::Null).await.unwrap().status, 200);
+    // A hold that was made later has come to its end: so has every deadline the sold seat ever had.
+    let later = hold(owner.hold_seats(event, &["A-1-2"]).await.unwrap());
+    let ends = async || other.hold_seats(event, &["A-1-2"]).await.unwrap().status == 201;
+    eventually("a later hold ends", SOON, ends).await;
+    assert!(later.expires_at > held.expires_at);
+    let taken = other.hold_seats(event, &["A-1-1"]).await.unwrap();
+    assert_eq!((taken.status.as_u16(), taken.code()), (409, "seat_taken"));
+    assert_eq!(system.bookings(event).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_an_unknown_seat_and_a_taken_one_are_told_apart() {
+    let system = private().await;
+    let event = system.seat_event().await;
+    let (guest, other) = (system.guest().await, system.guest().await);
+    let held = hold(other.hold_seats(event, &["A-1-1"]).await.unwrap());
+    let asks = async |seat: &str| {
+        let answer = guest.hold_seats(event, &[seat]).await.unwrap();
+        (answer.status.as_u16(), answer.code().to_owned())
+    };
+    assert_eq!(asks("A-1-1").await, (409, "seat_taken".into()));
+    assert_eq!(asks("A-99-1").await, (404, "not_found".into()));
+    let down = |role| {
+        let child = system.stack.child(role).unwrap();
+        tokio::task::spawn_blocking(move || child.down(Signal::SIGKILL))
+    };
+    down(Role::Vault).await.unwrap();
+    assert_eq!(other.book_hold(event, held.hold_id).await.unwrap().status, 503);
+    down(Role::Redis).await.unwrap();
+    assert_eq!(asks("A-1-2").await, (503, "inventory_rebuilding".into()));
+    assert_eq!(asks("A-1-1").await, (503, "inventory_rebuilding".into()), "taken or not is not known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pools_of_three_vaults_fit_into_postgres() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(1_000).await;
+    let guests = system.guests(150).await;
+    // Everybody at once: bookings, and readings past the committer.
+    let buys = futures_util::future::join_all(guests.iter().map(|guest| guest.buy(event, tier, 1)));
+    let reads = futures_util::future::join_all(guests.iter().map(|guest| guest.get("/api/v1/bookings")));
+    let (bought, read) = tokio::join!(buys, reads);
+    assert!(bought.into_iter().chain(read).all(|answer| answer.unwrap().status.is_success()));
+    let pool = system.vault_metric("vault_pool_connections").await;
+    let postgres = system.postgres().await;
+    let number = async |query: &str| postgres.query_one(query, &[]).await.unwrap().get::<_, i32>(0);
+    let most = number("SELECT current_setting('max_connections')::int").await;
+    let used = "SELECT count(*)::int FROM pg_stat_activity WHERE application_name LIKE 'onsale-vault%'";
+    let used = number(used).await;
+    assert!(pool >= 1.0 && used <= most / 4, "{used} of {most} connections by one vault");
+}
