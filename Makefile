@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures stress bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures stress stampede bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -75,10 +75,15 @@ stress: ## the k6 scenarios through nginx on three replicas, each beside the aud
 	cargo build --release --bins
 	scripts/stress.sh $(ARGS)
 
-bench: ## measure this machine's limits and how near to them Onsale comes (some minutes)
+stampede: ## 10,000 requests a second for a minute, 99 % in vain, judged by the witness (ARGS="--scenario mixed" and so on)
+	@scripts/setup.sh run
+	cargo build --release --bins
+	target/release/onsale stampede --scenario hot-tier --rate 10000 --seconds 60 --spike $(ARGS)
+
+bench: ## measure this machine's limits and how near to them Onsale comes; writes docs/BENCHMARKS.md (ten minutes)
 	@scripts/setup.sh bench
 	cargo build --release --bins
-	target/release/onsale bench --json target/bench.json $(ARGS)
+	target/release/onsale bench --json target/bench.json --report docs/BENCHMARKS.md $(ARGS)
 
 deny: ## licences, bans and sources of all dependencies (installs cargo-deny)
 	command -v cargo-deny > /dev/null || cargo install --locked cargo-deny

@@ -1,7 +1,7 @@
 // Watchers of the live feed, while seats are taken and given back: nobody misses a step, and no sequence goes back.
 //
 //   k6 run -e ONSALE_URL=… -e ONSALE_ADMIN_TOKEN=… k6/websocket.js
-//   WATCHERS (100), DURATION in seconds (10)
+//   WATCHERS (100), DURATION (10s)
 
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
@@ -10,17 +10,20 @@ import ws from 'k6/ws';
 import { audit, call, makeEvent, thresholds, token, url } from './lib/onsale.js';
 
 const watchers = Number(__ENV.WATCHERS || 100);
-const seconds = Number.parseInt(__ENV.DURATION || '10', 10);
+// As k6 writes durations: 90s, 2m, 1h; a bare number is seconds.
+const [, count, unit] = /^(\d+)([smh]?)$/.exec(__ENV.DURATION || '10s');
+const seconds = Number(count) * { '': 1, s: 1, m: 60, h: 3600 }[unit];
 const steps = new Counter('feed_steps');
 const gaps = new Counter('feed_gaps');
 const refused = new Counter('feed_refused');
+const cut = new Counter('feed_cut_off');
 
 export const options = {
   scenarios: {
-    watchers: { executor: 'per-vu-iterations', vus: watchers, iterations: 1, exec: 'watch', maxDuration: '2m' },
+    watchers: { executor: 'per-vu-iterations', vus: watchers, iterations: 1, exec: 'watch', maxDuration: `${seconds + 60}s` },
     buyers: { executor: 'constant-vus', vus: 4, duration: `${seconds}s`, exec: 'take', startTime: '1s' },
   },
-  thresholds: thresholds(250, { feed_gaps: ['count==0'], feed_refused: ['count==0'], feed_steps: ['count>0'] }),
+  thresholds: thresholds(250, { feed_gaps: ['count==0'], feed_refused: ['count==0'], feed_cut_off: ['count==0'], feed_steps: ['count>0'] }),
 };
 
 export function setup() {
@@ -30,8 +33,12 @@ export function setup() {
 export function watch(event) {
   const address = `${url.replace('http', 'ws')}/api/v1/events/${event.event_id}/live`;
   let sequence = -1;
+  let isOver = false;
   const answer = ws.connect(address, {}, (socket) => {
-    socket.setTimeout(() => socket.close(), (seconds + 2) * 1000);
+    socket.setTimeout(() => {
+      isOver = true;
+      socket.close();
+    }, (seconds + 2) * 1000);
     socket.on('message', (text) => {
       const message = JSON.parse(text);
       if (message.type === 'delta') {
@@ -45,6 +52,8 @@ export function watch(event) {
   });
   if (!answer || answer.status !== 101) {
     refused.add(1);
+  } else if (!isOver) {
+    cut.add(1);
   }
 }
 

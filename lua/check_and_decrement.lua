@@ -10,19 +10,29 @@ local meta = load_meta('state', 'on_sale_at_ms', 'ends_at_ms', 'customer_max', '
 if not meta then
   return { NOT_LOADED }
 end
-local epoch, available = meta[2], meta[7]
+local epoch, available = meta[2], tonumber(meta[7])
 if not available then
   return { UNKNOWN_ITEM, epoch }
 end
-local known = entry_of(rid)
-if known then
-  return replay(known, customer, epoch)
+local known, now = redis.call('HGET', LEDGER, rid), now_ms()
+local opens = is_open(meta[3], meta[4], meta[5], now)
+if available < quantity and opens and not known then
+  -- On an on-sale night nearly everybody comes here. Unless something is due to come back, they have their answer
+  -- before the functions of the ledger are so much as defined, which takes as long as all of this.
+  local next_due = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]
+  if not next_due or tonumber(next_due) > now then
+    return { SOLD_OUT, epoch, math.max(available, 0) }
+  end
 end
-local now = now_ms()
-if not is_open(meta[3], meta[4], meta[5], now) then
+
+--@ ledger
+
+if known then
+  return replay(parse(known), customer, epoch)
+end
+if not opens then
   return { CLOSED, epoch }
 end
-available = tonumber(available)
 if available < quantity and reclaim(now) then
   publish()
   available = tonumber(redis.call('HGET', META, 't:' .. tier))

@@ -14,6 +14,8 @@ for scenario in "${scenarios[@]}"; do
     fi
 done
 
+command -v k6 > /dev/null || { echo "k6 is missing: make stress installs it" >&2; exit 1; }
+
 folder=$(mktemp -d)
 ready=$folder/ready.json
 "$onsale" up --no-demo --replicas 3 --ready-file "$ready" > "$folder/up.log" 2>&1 &
@@ -47,6 +49,7 @@ for scenario in "${scenarios[@]}"; do
     "$onsale" audit --ready-file "$ready" || failed+=("the audit after $scenario")
 done
 if [ ${#failed[@]} -gt 0 ]; then
+    tail -n 50 "$folder/up.log" >&2
     echo "failed: ${failed[*]}" >&2
     exit 3
 fi

@@ -5,9 +5,15 @@ use std::fmt;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use crate::sale::Sale;
+
 /// All strategies of a run.
 #[derive(Debug, Serialize)]
 pub struct LabReport {
+    /// Tickets, clients and how long they went on; the same for all.
+    pub sale: Sale,
+    /// How long the naive ones thought, in milliseconds.
+    pub pause_ms: u64,
     /// One each, in the order they ran.
     pub strategies: Vec<Row>,
 }
@@ -44,11 +50,14 @@ pub struct Row {
 }
 
 impl LabReport {
-    /// Whether Onsale, where it took part, sold what there was and no more, lost nothing and failed nobody.
+    /// Whether Onsale, where it took part, sold what there was and no more, lost nothing and failed nobody. It may keep
+    /// tickets only if nobody was refused one.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         let ours = self.strategies.iter().filter(|row| row.name == "onsale");
-        ours.into_iter().all(|row| row.oversold == 0 && row.lost == 0 && row.errors_5xx == 0)
+        let sold_what_there_was = |row: &Row| row.sold == row.capacity || row.refused == 0;
+        ours.into_iter()
+            .all(|row| sold_what_there_was(row) && row.oversold == 0 && row.lost == 0 && row.errors_5xx == 0)
     }
 }
 
@@ -83,5 +92,38 @@ impl fmt::Display for LabReport {
             ]);
         }
         writeln!(f, "{table}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(sold: i64, refused: u64, errors_5xx: u64) -> LabReport {
+        let row = Row {
+            name: "onsale".into(),
+            capacity: 100,
+            sold,
+            oversold: (sold - 100).max(0),
+            lost: 0,
+            errors_5xx,
+            requests_per_second: 1.0,
+            p50_ms: 1.0,
+            p95_ms: 1.0,
+            p99_ms: 1.0,
+            requests: 1,
+            refused,
+            postgres_transactions: 1,
+        };
+        LabReport { sale: Sale { capacity: 100, clients: 1, seconds: None }, pause_ms: 0, strategies: vec![row] }
+    }
+
+    #[test]
+    fn what_is_not_sold_though_somebody_wanted_it_is_not_right() {
+        assert!(report(100, 10, 0).is_ok());
+        assert!(report(50, 0, 0).is_ok(), "nobody else came");
+        assert!(!report(0, 10, 0).is_ok());
+        assert!(!report(101, 10, 0).is_ok());
+        assert!(!report(100, 10, 1).is_ok());
     }
 }

@@ -4,24 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use contract::EventId;
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use hyper::Method;
 use hyper::header::HeaderValue;
+use serde::Serialize;
 use stack::{Client, Stack, demo};
 use stampede::http::Http;
 
 use crate::face::Open;
 use crate::report::Row;
-use crate::shop::{Shop, transactions};
+use crate::shop::{Counter, Shop};
 use crate::strategies::Strategy;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same for every strategy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Sale {
     /// Tickets there are.
     pub capacity: i64,
@@ -40,7 +40,7 @@ struct Seen {
     seconds: f64,
 }
 
-/// What a client sends, and which answer means that it has a ticket.
+/// What a client sends, and as whom.
 #[derive(Clone)]
 struct Request {
     path: String,
@@ -50,18 +50,24 @@ struct Request {
 
 impl Sale {
     /// Sells by one of the lab's own strategies.
-    pub async fn run_in_shop(&self, strategy: Strategy, shop: &Shop, face: &Open) -> anyhow::Result<Row> {
+    pub async fn run_in_shop(
+        &self,
+        strategy: Strategy,
+        shop: &Shop,
+        face: &Open,
+        counter: &Counter,
+    ) -> anyhow::Result<Row> {
         shop.reset(self.capacity).await?;
-        let before = transactions(shop).await?;
+        let before = counter.transactions().await?;
         let path = format!("/strategies/{}/buy", strategy.name());
         let seen = self.attack(&face.url, Request { path, tokens: Arc::default(), body: None }).await?;
-        let transactions = transactions(shop).await? - before;
-        let books = shop.books().await?;
-        Ok(seen.row(strategy, self.capacity, books.sold, transactions))
+        shop.close();
+        let transactions = counter.transactions().await? - before;
+        Ok(seen.row(strategy, self.capacity, counter.books().await?.sold, transactions))
     }
 
     /// Sells by the real services.
-    pub async fn run_on_stack(&self, stack: &Stack, shop: &Shop) -> anyhow::Result<Row> {
+    pub async fn run_on_stack(&self, stack: &Stack, counter: &Counter) -> anyhow::Result<Row> {
         let ready = stack.ready();
         let admin = Client::new(&ready.url)?.with_token(&ready.admin_token);
         let mut new = demo::event("The lab's sale", "Loopback")?;
@@ -76,10 +82,11 @@ impl Sale {
             tokens: Arc::new(tokens),
             body: Some(Bytes::from(body.to_string())),
         };
-        let before = transactions(shop).await?;
+        let before = counter.transactions().await?;
         let seen = self.attack(&ready.url, request).await?;
-        let transactions = transactions(shop).await? - before;
-        let sold = sold_rows(shop, event.event_id).await?;
+        counter.end_connections_of("onsale-vault").await?;
+        let transactions = counter.transactions().await? - before;
+        let sold = counter.sold_by_onsale(event.event_id).await?;
         Ok(seen.row(Strategy::Onsale, self.capacity, sold, transactions))
     }
 
@@ -106,12 +113,6 @@ impl Sale {
 async fn token(admin: &Client) -> anyhow::Result<HeaderValue> {
     let session: contract::api::Session = admin.post("/api/v1/sessions", &serde_json::Value::Null).await?.into()?;
     Ok(HeaderValue::from_str(&format!("Bearer {}", session.token))?)
-}
-
-async fn sold_rows(shop: &Shop, event: EventId) -> anyhow::Result<i64> {
-    let sold = "SELECT coalesce(sum(quantity), 0)::bigint FROM bookings WHERE event_id = $1 \
-                AND status IN ('reserved', 'confirmed')";
-    Ok(shop.postgres().await?.query_one(sold, &[&event.0]).await?.get(0))
 }
 
 async fn client(http: Arc<Http>, request: Request, number: usize, until: Option<Instant>) -> anyhow::Result<Seen> {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use contract::EventId;
 use contract::api::{AuditView, EventView, Page};
+use contract::{Code, EventId};
 use serde::Serialize;
 use stack::Client;
 use stampede::Verdict;
@@ -24,13 +24,13 @@ const POLL: Duration = Duration::from_millis(200);
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  onsale audit --ready-file ready.json\n  \
     onsale audit --url http://127.0.0.1:8080 --event 0198…  (with ONSALE_ADMIN_TOKEN set)\n  \
-    onsale audit --ready-file ready.json --wait 30 --json\n\n\
-    An account may be uneven for a moment while something is under way; --wait gives it time.\n\n\
+    onsale audit --ready-file ready.json --wait-seconds 30 --json\n\n\
+    An account may be uneven for a moment while something is under way; --wait-seconds gives it time.\n\n\
     Exit status: 0 every account is even and nothing is oversold, 3 not so, 4 the inventory is being counted again or there \
     are no events; 1 it could not be run, 2 bad usage.")]
 pub struct Arguments {
     #[command(flatten)]
-    target: target::Arguments,
+    door: target::Door,
 
     /// This event alone; all of them if not given.
     #[arg(long)]
@@ -38,7 +38,7 @@ pub struct Arguments {
 
     /// Seconds an event that is not even may take to become so.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3_600))]
-    wait: u64,
+    wait_seconds: u64,
 
     /// Write the result as JSON to this file; without a name, to standard output.
     #[arg(long, num_args = 0..=1, default_missing_value = output::STANDARD_OUTPUT)]
@@ -63,13 +63,13 @@ struct Audited {
 
 /// Audits, tells, and exits by the verdict.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let target = arguments.target.running()?.context("which system? give --ready-file or --url")?;
+    let target = arguments.door.target(None)?.context("which system? give --ready-file or --url")?;
     let admin = Client::new(&target.url)?.with_token(&target.admin_token);
     let bar = output::spinner();
     let mut events = Vec::new();
     for event in wanted(&admin, arguments.event).await? {
         bar.set_message(format!("{} ({} done)", event.name, events.len()));
-        events.push(audit(&admin, event, Duration::from_secs(arguments.wait)).await?);
+        events.push(audit(&admin, event, Duration::from_secs(arguments.wait_seconds)).await?);
     }
     bar.finish_and_clear();
     let is = |verdict| events.iter().any(|event| event.verdict == verdict);
@@ -106,7 +106,8 @@ async fn audit(admin: &Client, event: EventView, wait: Duration) -> anyhow::Resu
     let deadline = tokio::time::Instant::now() + wait;
     loop {
         let answer = admin.get(&format!("/api/v1/events/{}/audit", event.event_id)).await?;
-        let is_rebuilding = answer.status == 503;
+        // Any other failure is one, and no finding.
+        let is_rebuilding = answer.code() == Code::InventoryRebuilding.as_str();
         let audit = if is_rebuilding { None } else { Some(answer.into::<AuditView>()?) };
         let verdict = match &audit {
             None => Verdict::Unknown,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::ValueEnum as _;
 use lab::face::{self, Face};
+use lab::shop::Counter;
 use lab::{LabReport, Sale, Shop, Strategy, chart};
 use stampede::Verdict;
 use stampede::report::exit_status;
@@ -106,17 +107,20 @@ pub async fn compare(
     tell("starting a stack".into());
     let stack = target::start(REPLICAS).await?;
     let ready = stack.ready();
-    let shop = Shop::open(&ready.postgres, &ready.redis, pause).await?;
-    let face = open(&shop, sale.capacity, Strategy::RedisLua, String::new(), 0)?;
+    let counter = Counter::open(&ready.postgres).await?;
     let mut rows = Vec::new();
     for (number, strategy) in (1..).zip(strategies) {
         tell(format!("{} ({number} of {})", strategy.name(), strategies.len()));
-        rows.push(match strategy {
-            Strategy::Onsale => sale.run_on_stack(&stack, &shop).await?,
-            other => sale.run_in_shop(*other, &shop, &face).await?,
+        rows.push(if *strategy == Strategy::Onsale {
+            sale.run_on_stack(&stack, &counter).await?
+        } else {
+            let shop = Shop::open(&ready.postgres, &ready.redis, pause).await?;
+            let face = open(&shop, sale.capacity, *strategy, String::new(), 0)?;
+            sale.run_in_shop(*strategy, &shop, &face, &counter).await?
         });
     }
-    Ok(LabReport { strategies: rows })
+    let pause_ms = u64::try_from(pause.as_millis())?;
+    Ok(LabReport { sale: *sale, pause_ms, strategies: rows })
 }
 
 async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
@@ -136,6 +140,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
          curl -X POST {url}/book/unsafe          sells naively\n  \
          curl -X POST {url}/book/safe            sells under a row lock\n  \
          curl {url}/stock                        what is in the books\n  \
+         curl -X POST {url}/strategies/NAME/buy  sells by any of them\n  \
          curl -X POST {url}/reset -H 'Authorization: Bearer {token}'\n\nCtrl-C stops it.",
         arguments.buy.name()
     );

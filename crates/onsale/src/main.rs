@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
 use onsale::{audit, bench, demo, lab, stampede, token, up};
 
 /// Sells a fixed stock of tickets to far more people than there are tickets, exactly once.
@@ -36,7 +38,29 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let ends_by_itself = matches!(command, Command::Up(_) | Command::Baseline(_));
+    tokio::select! {
+        status = carry_out(command) => status,
+        // Dropped, a command takes down what it started.
+        () = interrupted(), if !ends_by_itself => {
+            eprintln!("onsale: interrupted");
+            ExitCode::from(130)
+        }
+    }
+}
+
+/// Ctrl-C, or SIGTERM.
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+async fn carry_out(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Up(arguments) => up::run(arguments).await.map(done),
         Command::Token(arguments) => token::run(&arguments).map(done),
         Command::Stampede(arguments) => stampede::run(arguments).await,

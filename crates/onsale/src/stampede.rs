@@ -9,8 +9,8 @@ use stampede::{History, Plan, Progress, Report, Scenario, Target};
 
 use crate::{output, target};
 
-/// Arrivals under way at most: at the highest rate, what comes in some seconds.
-const UNDER_WAY_MAX: usize = 50_000;
+/// Arrivals of a run at most: each is remembered until the verdict, at some hundred bytes.
+const ARRIVALS_MAX: u64 = 20_000_000;
 
 /// Who comes, when, and for what.
 #[derive(clap::Args)]
@@ -58,7 +58,7 @@ pub struct Arguments {
 
     /// How long a reply is waited for before its outcome counts as unknown, in seconds.
     #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(1..=300))]
-    timeout: u64,
+    timeout_seconds: u64,
 
     /// Where all chance comes from; the same seed, the same crowd.
     #[arg(long, default_value_t = 1)]
@@ -69,7 +69,10 @@ pub struct Arguments {
     replicas: u8,
 
     #[command(flatten)]
-    target: target::Arguments,
+    door: target::Door,
+
+    #[command(flatten)]
+    stores: target::StoreAddresses,
 
     /// Write the report as JSON to this file; without a name, to standard output.
     #[arg(long, num_args = 0..=1, default_missing_value = output::STANDARD_OUTPUT)]
@@ -80,7 +83,7 @@ pub struct Arguments {
     save: Option<PathBuf>,
 
     /// Judge a history that was kept, and send nobody.
-    #[arg(long, conflicts_with_all = ["save", "url", "ready_file"])]
+    #[arg(long, conflicts_with_all = ["save", "url", "ready_file", "scenario", "rate", "seconds", "capacity", "seed"])]
     check: Option<PathBuf>,
 }
 
@@ -90,33 +93,27 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(path) => History::load(path)?,
         None => send(&arguments).await?,
     };
+    let report = Report::of(&history)?;
+    output::tell(&report, &report, arguments.json.as_ref())?;
     if let Some(path) = &arguments.save {
         history.save(path)?;
         eprintln!("history kept in {}", path.display());
-    }
-    let report = Report::of(&history)?;
-    output::tell(&report, &report, arguments.json.as_ref())?;
-    if history.evidence.is_none() {
-        eprintln!("Postgres and Redis could not be read: give --ready-file, or --postgres and --redis");
     }
     Ok(ExitCode::from(report.exit_status()))
 }
 
 async fn send(arguments: &Arguments) -> anyhow::Result<History> {
+    let (rate, seconds) = (arguments.rate, arguments.seconds);
+    let offered = u64::from(rate) * u64::from(seconds);
+    anyhow::ensure!(offered <= ARRIVALS_MAX, "{offered} arrivals are too many to remember; at most {ARRIVALS_MAX}");
+    let arrivals = Arrivals { rate, seconds, spacing: arguments.arrivals, spike: arguments.spike };
     let plan = Plan {
-        scenario: arguments.scenario,
-        arrivals: Arrivals {
-            rate: arguments.rate,
-            seconds: arguments.seconds,
-            spacing: arguments.arrivals,
-            spike: arguments.spike,
-        },
         capacity: arguments.capacity,
         watchers: arguments.watchers.into(),
         connections_max: arguments.connections.into(),
-        under_way_max: UNDER_WAY_MAX,
-        patience: Duration::from_secs(arguments.timeout),
+        patience: Duration::from_secs(arguments.timeout_seconds),
         seed: arguments.seed,
+        ..Plan::new(arguments.scenario, arrivals)
     };
     let bar = output::spinner();
     let tell = |progress| match progress {
@@ -125,7 +122,12 @@ async fn send(arguments: &Arguments) -> anyhow::Result<History> {
             bar.set_message(format!("{come} of {offered} have come, {answered} requests were answered"));
         }
     };
-    let (_stack, target) = if let Some(target) = arguments.target.running()? {
+    let (_stack, target) = if let Some(target) = arguments.door.target(Some(&arguments.stores))? {
+        if target.stores.is_none() {
+            bar.println(
+                "Postgres and Redis will not be read (--postgres and --redis, or --ready-file): no verdict but unknown",
+            );
+        }
         (None, target)
     } else {
         bar.set_message("starting a stack");

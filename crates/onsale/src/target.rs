@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use stack::{Options, ReadyFile, Report, Stack};
 use stampede::target::Stores;
 
-/// Where the system is.
+/// Where a running system is.
 #[derive(Debug, Clone, clap::Args)]
-#[group(id = "target", multiple = true)]
-pub struct Arguments {
-    /// The ready file of a running `onsale up`: everything below is in it.
+#[group(id = "door", multiple = true)]
+pub struct Door {
+    /// The ready file of a running `onsale up --ready-file`: everything that is needed is in it.
     #[arg(long, conflicts_with = "url")]
     ready_file: Option<PathBuf>,
 
@@ -22,19 +22,24 @@ pub struct Arguments {
     /// An administrator's token for it.
     #[arg(long, env = "ONSALE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+}
 
-    /// Its Postgres, to be read past the vault.
-    #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]
+/// Where a running system's stores are, to be read past its services; the ready file has them.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "stores", multiple = true)]
+pub struct StoreAddresses {
+    /// Its Postgres.
+    #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true, requires = "redis")]
     postgres: Option<String>,
 
-    /// Its Redis, to be read past the gatekeepers.
-    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
+    /// Its Redis.
+    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true, requires = "postgres")]
     redis: Option<String>,
 }
 
-impl Arguments {
+impl Door {
     /// The running system that was named, if one was.
-    pub fn running(&self) -> anyhow::Result<Option<stampede::Target>> {
+    pub fn target(&self, stores: Option<&StoreAddresses>) -> anyhow::Result<Option<stampede::Target>> {
         if let Some(path) = &self.ready_file {
             let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
             let ready: ReadyFile =
@@ -43,10 +48,8 @@ impl Arguments {
         }
         let Some(url) = &self.url else { return Ok(None) };
         let admin_token = self.admin_token.clone().context("an administrator's token is needed: --admin-token")?;
-        let stores = match (&self.postgres, &self.redis) {
-            (Some(postgres), Some(redis)) => Some(Stores { postgres: postgres.clone(), redis: redis.clone() }),
-            _ => None,
-        };
+        let stores =
+            stores.and_then(|stores| Some(Stores { postgres: stores.postgres.clone()?, redis: stores.redis.clone()? }));
         Ok(Some(stampede::Target { url: url.trim_end_matches('/').to_owned(), admin_token, stores }))
     }
 }

@@ -14,7 +14,7 @@ use crate::outcome::{Expects, Outcome};
 use crate::run::Plan;
 
 /// What was wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Tickets of a tier at once.
@@ -90,8 +90,10 @@ pub struct History {
     pub offered: u64,
     /// Arrivals that came while too many were under way, and were not let loose.
     pub dropped: u64,
-    /// Operations in the order in which they ended.
+    /// What the crowd did, visit by visit.
     pub operations: Vec<Operation>,
+    /// What was asked again after the crowd, because its outcome was not known.
+    pub replays: Vec<Operation>,
     /// What the system itself says at the end; `None` if it could not be read.
     pub evidence: Option<Evidence>,
 }
@@ -110,6 +112,7 @@ struct Header {
 enum Line {
     Run(Box<Header>),
     Op(Operation),
+    Replay(Operation),
     Evidence(Box<Evidence>),
 }
 
@@ -127,26 +130,35 @@ impl History {
         for operation in &self.operations {
             write(&Line::Op(operation.clone()))?;
         }
+        for replay in &self.replays {
+            write(&Line::Replay(replay.clone()))?;
+        }
         if let Some(evidence) = &self.evidence {
             write(&Line::Evidence(Box::new(evidence.clone())))?;
         }
         Ok(file.flush()?)
     }
 
+    /// Everything that was asked, the crowd's operations first.
+    pub fn all(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().chain(&self.replays)
+    }
+
     /// Reads what `save` wrote.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let (mut header, mut operations, mut evidence) = (None, Vec::new(), None);
+        let (mut header, mut operations, mut replays, mut evidence) = (None, Vec::new(), Vec::new(), None);
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let line = serde_json::from_str(&line?);
             match line.with_context(|| format!("{}: line {} is no history", path.display(), number + 1))? {
                 Line::Run(run) => header = Some(*run),
                 Line::Op(operation) => operations.push(operation),
+                Line::Replay(replay) => replays.push(replay),
                 Line::Evidence(what) => evidence = Some(*what),
             }
         }
         let header = header.with_context(|| format!("{} has no run", path.display()))?;
         let Header { plan, event, offered, dropped } = header;
-        Ok(Self { plan, event, offered, dropped, operations, evidence })
+        Ok(Self { plan, event, offered, dropped, operations, replays, evidence })
     }
 }

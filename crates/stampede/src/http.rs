@@ -37,14 +37,10 @@ pub struct Http {
 impl Http {
     /// At most so many connections; a reply is waited for so long.
     pub fn new(url: &str, connections_max: usize, patience: Duration) -> anyhow::Result<Self> {
-        let authority = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let authority = authority.filter(|text| !text.is_empty() && !text.contains('/'));
-        let authority = authority.ok_or_else(|| anyhow::anyhow!("{url} is not of the form http://host:port"))?;
-        // A name without a port means port 80, as in a browser.
-        let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        let authority = authority(url)?;
         Ok(Self {
-            host: HeaderValue::from_str(authority)?,
-            authority: with_port,
+            host: HeaderValue::from_str(&authority)?,
+            authority,
             idle: Mutex::default(),
             connections: Semaphore::new(connections_max),
             patience,
@@ -138,6 +134,14 @@ impl Http {
         tokio::spawn(connection);
         Ok(sender)
     }
+}
+
+/// Host and port of an address; without a port, 80, as in a browser.
+pub fn authority(url: &str) -> anyhow::Result<String> {
+    let rest = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    let rest = rest.filter(|text| !text.is_empty() && !text.contains('/'));
+    let rest = rest.ok_or_else(|| anyhow::anyhow!("{url} is not of the form http://host:port"))?;
+    Ok(if rest.contains(':') { rest.to_owned() } else { format!("{rest}:80") })
 }
 
 fn unknown(error: hyper::Error) -> Lost {

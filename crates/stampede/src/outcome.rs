@@ -30,8 +30,8 @@ impl Outcome {
             Self::Booked(_) | Self::Held(_) => "201".into(),
             Self::Done(status) => status.to_string(),
             Self::Refused(status, code) => format!("{status} {}", code.as_str()),
-            Self::NotSent(_) => "not_sent".into(),
-            Self::Unknown(why) => format!("unknown {why}"),
+            Self::NotSent(why) => format!("not sent: {why}"),
+            Self::Unknown(why) => format!("unknown: {why}"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a run came to, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use contract::EventId;
@@ -44,6 +44,8 @@ pub struct Report {
     pub outcomes: BTreeMap<String, u64>,
     /// From the intended time of a request to its reply.
     pub latency_ms: Latency,
+    /// Whether Postgres and Redis were read.
+    pub is_witnessed: bool,
     /// Each invariant.
     pub checks: BTreeMap<Invariant, Check>,
 }
@@ -69,18 +71,20 @@ impl Report {
         let checks = check::check(history);
         let mut outcomes = BTreeMap::new();
         let mut latencies = Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_US, SIGNIFICANT_DIGITS)?;
-        let mut first_not_sent = 0;
+        // Of arrivals: whether anything of theirs left.
+        let mut left: HashMap<u32, bool> = HashMap::new();
         let mut last_us = 0;
         for operation in &history.operations {
             *outcomes.entry(operation.outcome.kind()).or_default() += 1;
             last_us = last_us.max(operation.returned_us);
             if matches!(operation.outcome, Outcome::NotSent(_)) {
-                first_not_sent += u64::from(operation.action.rid().is_none());
+                left.entry(operation.arrival).or_default();
             } else {
+                left.insert(operation.arrival, true);
                 latencies.saturating_record(operation.returned_us.saturating_sub(operation.intended_us));
             }
         }
-        let unsent = history.dropped + first_not_sent;
+        let unsent = history.dropped + u64::try_from(left.values().filter(|left| !**left).count())?;
         let tiers: i64 = history.event.tiers.iter().map(|tier| tier.capacity).sum();
         let rows = history.evidence.iter().flat_map(|evidence| &evidence.postgres.bookings);
         Ok(Self {
@@ -96,6 +100,7 @@ impl Report {
             seconds: millis(last_us) / 1e3,
             outcomes,
             latency_ms: Latency::of(&latencies),
+            is_witnessed: history.evidence.is_some(),
             checks,
         })
     }
@@ -158,7 +163,7 @@ impl fmt::Display for Report {
             for offence in &check.offending {
                 writeln!(f, "         {}", offence.what)?;
                 if let Some(operation) = &offence.operation {
-                    writeln!(f, "           {operation:?}")?;
+                    writeln!(f, "           {}", serde_json::to_string(operation).unwrap_or_default())?;
                 }
             }
             let listed = u64::try_from(check.offending.len()).unwrap_or(u64::MAX);
@@ -169,6 +174,7 @@ impl fmt::Display for Report {
         let verdict = match self.verdict {
             Verdict::Ok => "ok",
             Verdict::Violated => "VIOLATED",
+            Verdict::Unknown if !self.is_witnessed => "unknown: Postgres and Redis were not read",
             Verdict::Unknown => "unknown: too little happened to say; more arrivals or more seconds may tell",
         };
         writeln!(f, "\nverdict: {verdict}")

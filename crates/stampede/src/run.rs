@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::api::{EventView, Session};
+use contract::api::{EventChange, EventView, SaleState, Session};
 use fastrand::Rng;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hyper::Method;
@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::arrivals::Arrivals;
+use crate::evidence;
 use crate::history::{History, Operation};
 use crate::http::Http;
 use crate::scenario::Scenario;
@@ -23,8 +24,8 @@ use crate::target::Target;
 use crate::visitor::{Customer, Ground, visit};
 use crate::watcher;
 
-/// Sessions that are asked for at a time.
-const SESSIONS_AT_A_TIME: usize = 32;
+/// Sessions that are asked for at a time. It leaves as many connections open for those who come first.
+const SESSIONS_AT_A_TIME: usize = 256;
 /// The most customers a run makes; beyond them the same ones come again.
 pub const CUSTOMERS_MAX: u64 = 10_000;
 
@@ -54,6 +55,24 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// The usual way to play a scenario: a few watchers, as many connections as one machine is good for, and more patience
+    /// than any bound within the system.
+    #[must_use]
+    pub fn new(scenario: Scenario, arrivals: Arrivals) -> Self {
+        Self {
+            scenario,
+            arrivals,
+            capacity: None,
+            watchers: 3,
+            connections_max: 512,
+            under_way_max: 50_000,
+            patience: Duration::from_secs(35),
+            seed: 1,
+        }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -72,6 +91,11 @@ pub enum Progress {
 
 /// Runs the plan against the target and collects everything. Fails only if it could not be carried out.
 pub async fn run(target: &Target, plan: Plan, tell: &(dyn Fn(Progress) + Sync)) -> anyhow::Result<History> {
+    // Before anything is sent: what cannot be read cannot be judged.
+    let reader = match &target.stores {
+        Some(stores) => Some(evidence::Reader::open(stores).await?),
+        None => None,
+    };
     tell(Progress::Doing("making the event"));
     let times = plan.arrivals.times_us(plan.seed);
     let offered = u64::try_from(times.len())?;
@@ -96,13 +120,19 @@ pub async fn run(target: &Target, plan: Plan, tell: &(dyn Fn(Progress) + Sync)) 
         under_way: Arc::new(Semaphore::new(plan.under_way_max)),
     });
     crowd.come(tell).await?;
-    let mut operations = std::mem::take(&mut *crowd.operations.lock().unwrap_or_else(PoisonError::into_inner));
+    let operations = std::mem::take(&mut *crowd.operations.lock().unwrap_or_else(PoisonError::into_inner));
     let dropped = crowd.dropped.load(Ordering::Relaxed);
     tell(Progress::Doing("what is not known is asked again until it is"));
-    settle::replay_unknown(&ground, &crowd.customers, &mut operations).await;
+    let replays = settle::replay_unknown(&ground, &crowd.customers, &operations).await;
     tell(Progress::Doing("waiting until all is quiet, and reading Postgres and Redis"));
-    let evidence = settle::gather(target, &event, watchers).await?;
-    Ok(History { plan, event, offered, dropped, operations, evidence })
+    let evidence = match reader {
+        Some(reader) => Some(settle::gather(&reader, &event, watchers).await?),
+        None => None,
+    };
+    // Nobody is to buy from it any more, should the system have other visitors.
+    let paused = EventChange { sale_state: Some(SaleState::Paused), tiers: Vec::new() };
+    admin.change_event(event.event_id, &paused).await?;
+    Ok(History { plan, event, offered, dropped, operations, replays, evidence })
 }
 
 /// Guests, by the front door as everybody.

@@ -182,7 +182,7 @@ fn hold(event: &EventView, rng: &mut Rng) -> Step {
 fn seats(event: &EventView, rng: &mut Rng, at_the_front: bool) -> Step {
     let section = &event.sections[0];
     let count = rng.u32(1..=4).min(section.seats_per_row);
-    // The lesser of two draws: twice as likely in the first row as on average, never in the last.
+    // The lesser of two draws: about twice as likely in the first row as on average, hardly ever in the last.
     let rows = section.rows;
     let row = if at_the_front { rng.u32(1..=rows).min(rng.u32(1..=rows)) } else { rng.u32(1..=rows) };
     let first = rng.u32(1..=section.seats_per_row + 1 - count);

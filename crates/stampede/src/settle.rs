@@ -9,18 +9,17 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::check::inventory;
-use crate::evidence::{self, Evidence};
+use crate::evidence::{Evidence, Reader};
 use crate::history::{Action, Operation};
 use crate::outcome::Outcome;
-use crate::target::Target;
 use crate::visitor::{Customer, Ground};
 use crate::watcher::Watchers;
 
-/// How long one booking whose outcome is not known is asked for again: longer than any bound within the system.
+/// How long is asked again, all together: longer than any bound within the system.
 const REPLAY_MAX: Duration = Duration::from_secs(45);
 /// Time between two tries.
 const REPLAY_WAIT: Duration = Duration::from_millis(500);
-/// Bookings asked for again at a time.
+/// Operations asked again at a time.
 const REPLAYS_AT_A_TIME: usize = 64;
 /// I6: how long after the last deadline an account may stay uneven.
 pub const SETTLED_WITHIN: Duration = Duration::from_secs(5);
@@ -29,29 +28,31 @@ const QUIET_MAX: Duration = Duration::from_mins(1);
 /// How often the accounts are read meanwhile.
 const QUIET_POLL: Duration = Duration::from_millis(250);
 
-/// Sends bookings of holds whose outcome is not known again, until each is definite or its time is over. They carry the
-/// hold's id, so that it cannot be booked twice. What was bought without one is told by the rows in Postgres alone.
-pub async fn replay_unknown(ground: &Ground, customers: &[Customer], operations: &mut Vec<Operation>) {
+/// Asks again for whatever has an id and an outcome that is not known, until that is definite or the time is over: with the
+/// id, nothing can happen twice. What was bought without one is told by the rows in Postgres alone.
+pub async fn replay_unknown(ground: &Ground, customers: &[Customer], operations: &[Operation]) -> Vec<Operation> {
     let of: HashMap<CustomerId, &Customer> = customers.iter().map(|customer| (customer.id, customer)).collect();
     let mut seen = HashSet::new();
     let unknown: Vec<_> = operations
         .iter()
-        .filter(|operation| operation.outcome.is_unknown() && matches!(operation.action, Action::Book(_)))
-        .filter(|operation| seen.insert(operation.action.rid()))
+        .filter(|operation| operation.outcome.is_unknown() && operation.action.rid().is_some())
+        .filter(|operation| seen.insert(&operation.action))
         .map(|operation| (operation.arrival, operation.customer, operation.action.clone()))
         .collect();
+    let deadline = Instant::now() + REPLAY_MAX;
+    let mut all = Vec::new();
     for some in unknown.chunks(REPLAYS_AT_A_TIME) {
         let replays = some.iter().filter_map(|(arrival, customer, action)| {
             let customer = of.get(customer)?;
-            Some(replay(ground, *arrival, customer, action))
+            Some(replay(ground, *arrival, customer, action, deadline))
         });
-        operations.extend(join_all(replays).await.into_iter().flatten());
+        all.extend(join_all(replays).await);
     }
+    all
 }
 
-async fn replay(ground: &Ground, arrival: u32, customer: &Customer, action: &Action) -> Vec<Operation> {
-    let deadline = Instant::now() + REPLAY_MAX;
-    let mut tries = Vec::new();
+/// Asks until it is known or the time is over; once at least. The last try is what counts.
+async fn replay(ground: &Ground, arrival: u32, customer: &Customer, action: &Action, deadline: Instant) -> Operation {
     loop {
         let again = ground.perform(arrival, customer, action.clone(), ground.now_us()).await;
         // Neither is a verdict: another try is at it, or the inventory is being counted again.
@@ -60,9 +61,8 @@ async fn replay(ground: &Ground, arrival: u32, customer: &Customer, action: &Act
             Outcome::Unknown(_) | Outcome::NotSent(_) => false,
             _ => true,
         };
-        tries.push(again);
         if is_definite || Instant::now() >= deadline {
-            return tries;
+            return again;
         }
         tokio::time::sleep(REPLAY_WAIT).await;
     }
@@ -70,12 +70,10 @@ async fn replay(ground: &Ground, arrival: u32, customer: &Customer, action: &Act
 
 /// Waits until every hold and every commit has ended and the accounts are even, or should have been for as long as I6
 /// allows; then collects what the watchers saw up to there.
-pub async fn gather(target: &Target, event: &EventView, watchers: Watchers) -> anyhow::Result<Option<Evidence>> {
-    let Some(stores) = &target.stores else { return Ok(None) };
-    let reader = evidence::Reader::open(stores).await?;
+pub async fn gather(reader: &Reader, event: &EventView, watchers: Watchers) -> anyhow::Result<Evidence> {
     let deadline = Instant::now() + QUIET_MAX;
     let mut nothing_due_since = None;
-    let mut evidence = loop {
+    let evidence = loop {
         let evidence = reader.read(event).await?;
         let is_quiet = evidence.redis.as_ref().is_some_and(|redis| redis.ledger.is_empty());
         if (is_quiet && inventory::unevenness(&evidence).is_empty()) || Instant::now() >= deadline {
@@ -93,6 +91,9 @@ pub async fn gather(target: &Target, event: &EventView, watchers: Watchers) -> a
         tokio::time::sleep(QUIET_POLL).await;
     };
     let last = evidence.redis.as_ref().map_or((0, 0), |redis| (redis.epoch, redis.feed_sequence));
-    evidence.watched = watchers.end(last).await?;
-    Ok(Some(evidence))
+    let watched = watchers.end(last).await?;
+    // Read once more: what watchers saw meanwhile is in it.
+    let mut evidence = reader.read(event).await?;
+    evidence.watched = watched;
+    Ok(evidence)
 }

@@ -14,10 +14,13 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::http::authority;
 use crate::target::Target;
 
 /// How long a watcher waits before it connects again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(100);
+/// How long a connection may take to open.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long it keeps trying to see the last step.
 const LAST_STEP_WAIT: Duration = Duration::from_secs(5);
 
@@ -56,12 +59,12 @@ pub struct Watchers {
     tasks: Vec<JoinHandle<Watched>>,
 }
 
-/// Puts watchers before an event; each has its first picture when this returns.
+/// Puts watchers before an event; each is connected when this returns.
 pub async fn start(target: &Target, event: EventId, count: usize) -> anyhow::Result<Watchers> {
     let (last, told) = watch::channel(None);
     let mut tasks = Vec::new();
     for _ in 0..count {
-        let authority = target.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let authority = authority(&target.url)?;
         let socket = connect(&authority, event).await.context("the live feed cannot be watched")?;
         tasks.push(tokio::spawn(attend(authority, event, socket, told.clone())));
     }
@@ -80,12 +83,17 @@ impl Watchers {
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+/// A live feed.
+pub type Socket = WebSocketStream<TcpStream>;
 
-async fn connect(authority: &str, event: EventId) -> anyhow::Result<Socket> {
-    let socket = TcpStream::connect(authority).await?;
-    let address = format!("ws://{authority}/api/v1/events/{event}/live");
-    Ok(client_async(address, socket).await?.0)
+/// Opens an event's live feed at this host and port.
+pub async fn connect(authority: &str, event: EventId) -> anyhow::Result<Socket> {
+    let open = async {
+        let socket = TcpStream::connect(authority).await?;
+        let address = format!("ws://{authority}/api/v1/events/{event}/live");
+        anyhow::Ok(client_async(address, socket).await?.0)
+    };
+    tokio::time::timeout(CONNECT_MAX, open).await.context("the live feed does not answer")?
 }
 
 async fn attend(

@@ -11,6 +11,10 @@ use crate::link::{Link, LinkError, Live};
 
 /// Goes in front of every script.
 pub const PRELUDE: &str = include_str!("../../../../lua/prelude.lua");
+/// Goes after it, or where the script says.
+const LEDGER: &str = include_str!("../../../../lua/ledger.lua");
+/// How a script says it.
+const LEDGER_PLACE: &str = "--@ ledger\n";
 
 /// Why a call gave no outcome.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +137,8 @@ pub(crate) use lua_script;
 /// The whole text of a script and its hash.
 #[expect(clippy::disallowed_methods, reason = "this is the place")]
 pub(crate) fn load(source: &str) -> (String, String) {
-    let text = format!("{PRELUDE}\n{source}");
+    let (before, after) = source.split_once(LEDGER_PLACE).unwrap_or(("", source));
+    let text = format!("{PRELUDE}\n{before}\n{LEDGER}\n{after}");
     #[cfg(feature = "faults")]
     let text = super::mutants::mutate(text);
     let hash = redis::Script::new(&text).get_hash().to_owned();

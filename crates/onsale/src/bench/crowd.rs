@@ -36,12 +36,11 @@ pub enum Round {
 }
 
 /// Rounds a second.
-pub async fn rounds(scene: &Scene, round: Round, clients: usize, seconds: u32) -> anyhow::Result<f64> {
+pub async fn rounds(scene: &Scene, event: EventId, round: Round, clients: usize, seconds: u32) -> anyhow::Result<f64> {
     let http = Arc::new(Http::new(&scene.latched.url, clients, PATIENCE)?);
     let done = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     let until = started + Duration::from_secs(seconds.into());
-    let event = scene.arena;
     let clients = scene.tokens.iter().take(clients).map(|token| {
         let (http, done, token) = (http.clone(), done.clone(), token.clone());
         tokio::spawn(async move {

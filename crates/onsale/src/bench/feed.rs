@@ -158,8 +158,8 @@ async fn start() -> anyhow::Result<(Stack, Client, EventId)> {
 }
 
 async fn connect(url: &str, event: EventId) -> anyhow::Result<WebSocketStream<TcpStream>> {
-    let authority = url.trim_start_matches("http://");
-    let socket = TcpStream::connect(authority).await?;
+    let authority = stampede::http::authority(url)?;
+    let socket = TcpStream::connect(&authority).await?;
     // The clients share the machine with what is measured: their buffers are to be small.
     let config = WebSocketConfig::default().read_buffer_size(4_096).write_buffer_size(0);
     let address = format!("ws://{authority}/api/v1/events/{event}/live");

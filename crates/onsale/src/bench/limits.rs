@@ -13,9 +13,12 @@ use super::scene::Scene;
 
 /// Clients of redis-benchmark.
 const CLIENTS: u32 = 50;
-/// The gate's script, as Redis gets it.
-const SCRIPT: &str =
-    concat!(include_str!("../../../../lua/prelude.lua"), "\n", include_str!("../../../../lua/check_and_decrement.lua"));
+/// The script's code for a refusal (lua/prelude.lua).
+const SOLD_OUT: i64 = 2;
+/// The gate's script and what it stands on.
+const PRELUDE: &str = include_str!("../../../../lua/prelude.lua");
+const LEDGER: &str = include_str!("../../../../lua/ledger.lua");
+const SCRIPT: &str = include_str!("../../../../lua/check_and_decrement.lua");
 
 /// Refusals of a sold-out tier a second, by `redis-benchmark` with so many commands at a time, for about so many seconds.
 pub async fn script(scene: &Scene, pipeline: u32, seconds: u32) -> anyhow::Result<f64> {
@@ -26,13 +29,25 @@ pub async fn script(scene: &Scene, pipeline: u32, seconds: u32) -> anyhow::Resul
     // As many as are done in the time if each took as long as it alone takes: some 60,000 to 150,000 a second.
     let requests = u64::from(seconds) * 60_000;
     let (event, tier) = scene.sold_out_event;
+    let call = evalsha(&address, event, tier).await?;
+    is_refusal(&address, &call).await?;
     let mut command = Command::new("redis-benchmark");
     command.args(["-p", port, "-a", password, "-q", "--csv", "-c", &CLIENTS.to_string(), "-P", &pipeline.to_string()]);
-    command.args(["-n", &requests.to_string()]).args(evalsha(&address, event, tier).await?);
+    command.args(["-n", &requests.to_string()]).args(call);
     let output = command.kill_on_drop(true).output().await.context("redis-benchmark could not be run")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let rate = text.lines().last().and_then(|line| line.split("\",\"").nth(1)?.trim_matches('"').parse().ok());
     rate.with_context(|| format!("redis-benchmark said: {text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Errors are quick too: what is measured is to be a refusal.
+async fn is_refusal(address: &str, call: &[String]) -> anyhow::Result<()> {
+    let mut connection = redis::Client::open(address)?.get_multiplexed_async_connection().await?;
+    let mut once = redis::pipe();
+    once.cmd(&call[0]).arg(&call[1..]);
+    let (reply,): (Vec<redis::Value>,) = once.query_async(&mut connection).await.context("the gate's script")?;
+    anyhow::ensure!(reply.first() == Some(&redis::Value::Int(SOLD_OUT)), "the gate's script answered {reply:?}");
+    Ok(())
 }
 
 async fn evalsha(address: &str, event: EventId, tier: TierId) -> anyhow::Result<Vec<String>> {
@@ -41,8 +56,10 @@ async fn evalsha(address: &str, event: EventId, tier: TierId) -> anyhow::Result<
     info.cmd("INFO").arg("server");
     let (info,): (String,) = info.query_async(&mut connection).await?;
     let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).context("Redis has a run_id")?;
+    // As the gatekeepers have loaded it.
+    let (before, after) = SCRIPT.split_once("--@ ledger\n").context("the script has a place for the ledger")?;
     #[expect(clippy::disallowed_methods, reason = "the limit is measured past the services")]
-    let sha = redis::Script::new(SCRIPT).get_hash().to_owned();
+    let sha = redis::Script::new(&format!("{PRELUDE}\n{before}\n{LEDGER}\n{after}")).get_hash().to_owned();
     let keys = ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(|key| format!("{{e:{event}}}:{key}"));
     let mut arguments = vec!["EVALSHA".to_owned(), sha, keys.len().to_string()];
     arguments.extend(keys);

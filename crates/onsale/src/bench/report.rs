@@ -92,7 +92,7 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let mut page = String::from(
             "# Benchmarks\n\nWritten by `make bench`; run it for your own machine. Load, limits and Onsale share the \
-             machine, each ratio is the median of pairs that were measured one right after the other, and speeds by \
+             machine, each ratio is the median of what was measured within the same round, and speeds by \
              themselves say more about the machine than about anything on it.\n\n",
         );
         let _ = writeln!(page, "Machine: {} cores, {}.\n\n![Speeds](pictures/bench.svg)\n", cores(), processor());
@@ -131,7 +131,7 @@ impl Report {
     }
 
     fn write_ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = table(&["ratio", "of", "median", "spread", "target"]);
+        let mut table = table(&["ratio", "to", "median", "spread", "target", "met"]);
         for ratio in self.ratios() {
             let (least, most) = spread(&ratio.values);
             table.add_row([
@@ -140,6 +140,11 @@ impl Report {
                 format!("{:.2}", median(&ratio.values)),
                 format!("{least:.2} to {most:.2}"),
                 ratio.target.map(|target| format!("{target}")).unwrap_or_default(),
+                ratio
+                    .target
+                    .map(|target| if median(&ratio.values) >= target { "yes" } else { "no" })
+                    .unwrap_or_default()
+                    .to_owned(),
             ]);
         }
         writeln!(f, "{table}\n")

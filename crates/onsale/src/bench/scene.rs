@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 use stack::process::{Spec, make_server_folder};
 use stack::tools::Tools;
-use stack::{Client, Options, Report, Role, Stack, demo, nginx, ports};
+use stack::{Client, Options, Role, Stack, demo, nginx, ports};
 use tempfile::TempDir;
 
 use super::{crowd, limits};
+use crate::target::warn;
 
 /// Gatekeepers of each stack, and bare servers.
 const REPLICAS: usize = 3;
@@ -41,8 +42,6 @@ pub struct Scene {
     pub latched: Sale,
     /// Without.
     pub unlatched: Sale,
-    /// A hall of 50,000 seats, on the stack with the latch.
-    pub arena: EventId,
     /// The sold-out event of the stack without.
     pub sold_out_event: (EventId, TierId),
     /// Customers' tokens.
@@ -100,7 +99,6 @@ impl Scene {
             sold_out_latched: write("latched.lua", "bookings", sold_out, &tokens)?,
             sold_out_unlatched: write("unlatched.lua", "bookings", sold_out_event, &unlatched.tokens(CUSTOMERS)?)?,
             plain: write("plain.lua", "bookings", sold_out, &tokens[..1])?,
-            arena: latched.arena().await?,
             sold_out_event,
             tokens,
             plain_url,
@@ -145,7 +143,7 @@ impl Sale {
             vault_env: vec![("ONSALE_LOG".into(), "warn".into())],
             ..Options::default()
         };
-        let stack = tokio::task::spawn_blocking(move || Stack::start(&options, Arc::new(report))).await??;
+        let stack = tokio::task::spawn_blocking(move || Stack::start(&options, Arc::new(warn))).await??;
         let ready = stack.ready();
         let admin = Client::new(&ready.url)?.with_token(&ready.admin_token);
         let hot = tier_event(&admin, contract::values::CAPACITY_MAX).await?;
@@ -159,7 +157,8 @@ impl Sale {
         Ok((event, tier))
     }
 
-    async fn arena(&self) -> anyhow::Result<EventId> {
+    /// A hall of 50,000 seats nobody has.
+    pub async fn arena(&self) -> anyhow::Result<EventId> {
         let mut new = demo::event("Bench arena", "Here")?;
         (new.per_customer_max, new.hold_ttl_seconds) = (1_000_000, 3_600);
         new.sections = vec![demo::section("A", crowd::ROWS, crowd::SEATS_PER_ROW, 1)];
@@ -191,7 +190,7 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String, String)> {
     let logs = beside.data().join("logs");
     let ports: Vec<u16> = (0..REPLICAS).map(|_| ports::free()).collect::<Result<_, _>>()?;
     let workers = (std::thread::available_parallelism().map_or(1, usize::from) / REPLICAS).max(1);
-    let start = |role, spec| stack::children::Managed::start(role, spec, tools.clone(), false, Arc::new(report));
+    let start = |role, spec| stack::children::Managed::start(role, spec, tools.clone(), false, Arc::new(warn));
     let mut children = Vec::new();
     for (index, port) in ports.iter().enumerate() {
         let arguments = ["baseline", "--port", &port.to_string(), "--workers", &workers.to_string()];
@@ -225,12 +224,6 @@ async fn wait_ready(url: &str) -> anyhow::Result<()> {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     anyhow::bail!("the bare servers did not start")
-}
-
-fn report(what: Report) {
-    if let Report::Died(role, how) | Report::Failed(role, how) = what {
-        eprintln!("{role}: {how}");
-    }
 }
 
 /// Requests made beforehand, one for each token, so that wrk does nothing but send them.

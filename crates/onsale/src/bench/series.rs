@@ -24,7 +24,7 @@ pub const NGINX_RETURN: What = what("nginx_return", "nginx: `return 200`", "requ
 /// The least a server behind nginx can do.
 pub const BARE_CONSTANT: What = what("bare_constant", "nginx → bare actix, constant answer", "requests");
 /// And with one script in between.
-pub const BARE_EVALSHA: What = what("bare_evalsha", "nginx → bare actix → one EVALSHA of four lines", "requests");
+pub const BARE_EVALSHA: What = what("bare_evalsha", "nginx → bare actix → the least EVALSHA there is", "requests");
 /// The gate's script by itself.
 pub const SCRIPT_1: What = what("script_pipeline_1", "redis-benchmark, the gate's script, one at a time", "refusals");
 /// The same in pipelines of 16.

@@ -53,7 +53,7 @@ pub async fn posted_is_for_ever(system: &System) {
     assert!(first["posted"].is_object(), "{first}");
     let resolved = system.vault(paths::RESOLVE, &json!({"event_id": event, "rids": [posted.rid]})).await;
     assert_eq!(resolved.body, json!({posted.rid.to_string(): "posted"}));
-    assert_eq!(verdict(system, &posted).await, first);
+    assert_eq!(verdict(system, &posted).await, first, "this is not the first answer");
     let thief = CommitRequest { customer_id: CustomerId::fresh(), ..posted };
     assert_eq!(verdict(system, &thief).await, json!({"refused": "not_yours"}));
 }

@@ -27,7 +27,8 @@ pub async fn owners_alone_use_holds(system: &System) {
         let anonymous = system.admin.with_token("").call(method.clone(), &path, &Value::Null).await.unwrap();
         assert_eq!(anonymous.status, 401, "{method} {path}");
     }
-    assert_eq!(thief.book_hold(event, held.hold_id).await.unwrap().status, 404);
+    let stolen = thief.book_hold(event, held.hold_id).await.unwrap();
+    assert_eq!(stolen.status, 404, "nobody can book another's hold");
     // Nothing of this did anything, and the owner still can.
     let extended = hold(owner.post(&format!("{path}/extend"), &Value::Null).await.unwrap());
     assert!(extended.expires_at >= held.expires_at);

@@ -209,6 +209,11 @@ pub async fn broken(faults: &[&str]) -> Private {
     private_from(faults, |_| ()).await
 }
 
+/// One gatekeeper alone, with faults.
+pub async fn broken_and_alone(faults: &[&str]) -> Private {
+    private_from(faults, |options| options.replicas = 1).await
+}
+
 pub async fn private_with(change: impl Fn(&mut Options) + Send + 'static) -> Private {
     private_from(&[], change).await
 }

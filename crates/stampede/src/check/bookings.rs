@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contract::api::BookingView;
+use contract::api::{BookingStatus, BookingView};
 use contract::{Code, CustomerId, ReservationId, TierId};
 
 use super::Examination;
@@ -30,7 +30,79 @@ pub(crate) fn every_201_is_one_row(history: &History, evidence: &Evidence) -> Ex
             Some(several) => examination.offend(format!("{} rows of one booking", several.len()), Some(operation)),
         }
     }
+    answers_are_what_was_asked_for(history, &mut examination);
+    what_was_done_is_done(history, &rows, &mut examination);
     examination
+}
+
+/// A booking or hold is of what was wanted, and nobody else was told of the same.
+fn answers_are_what_was_asked_for(history: &History, examination: &mut Examination) {
+    let mut holds = HashMap::new();
+    let mut bought = HashSet::new();
+    for operation in history.all() {
+        let is_what_was_asked_for = match (&operation.action, &operation.outcome) {
+            (Action::HoldSeats(seats), Outcome::Held(hold)) => hold.seats == *seats,
+            (Action::HoldTier(tier, quantity), Outcome::Held(hold)) => {
+                hold.tier_id == Some(*tier) && hold.quantity == *quantity
+            }
+            (Action::Buy(tier, quantity), Outcome::Booked(view)) => {
+                view.tier_id == Some(*tier) && view.quantity == *quantity && bought.insert(view.booking_id)
+            }
+            _ => true,
+        };
+        if !is_what_was_asked_for {
+            examination.offend("something else was asked for", Some(operation));
+        }
+        if let Outcome::Held(hold) = &operation.outcome {
+            holds.insert(hold.hold_id, hold);
+        }
+    }
+    for (operation, view) in booked(history) {
+        let Some(hold) = operation.action.rid().map(|rid| holds.get(&rid)) else { continue };
+        let is_the_hold = hold.is_some_and(|hold| {
+            (hold.hold_id, &hold.seats, hold.tier_id) == (view.booking_id, &view.seats, view.tier_id)
+                && (hold.quantity, hold.amount_minor) == (view.quantity, view.amount_minor)
+        });
+        if !is_the_hold {
+            examination.offend("what was booked is not what was held", Some(operation));
+        }
+    }
+}
+
+/// What was confirmed, cancelled or released to its owner's knowledge stays so.
+fn what_was_done_is_done(
+    history: &History,
+    rows: &HashMap<ReservationId, Vec<&BookingRow>>,
+    examination: &mut Examination,
+) {
+    let may_be_cancelled = cancelled(history, |outcome| matches!(outcome, Outcome::Done(_) | Outcome::Unknown(_)));
+    for operation in history.all().filter(|operation| matches!(operation.outcome, Outcome::Done(_))) {
+        let status = |rid| rows.get(rid).and_then(|rows| rows.first()).map(|row| row.status);
+        let is_done = match &operation.action {
+            Action::Confirm(rid) => {
+                status(rid) == Some(BookingStatus::Confirmed)
+                    || (status(rid) == Some(BookingStatus::Cancelled) && may_be_cancelled.contains(rid))
+            }
+            Action::Cancel(rid) => status(rid) == Some(BookingStatus::Cancelled),
+            Action::Release(rid) => status(rid).is_none(),
+            _ => continue,
+        };
+        examination.examine();
+        if !is_done {
+            examination.offend("it was done, and is not so", Some(operation));
+        }
+    }
+}
+
+/// Bookings whose cancellation came out so.
+fn cancelled(history: &History, how: impl Fn(&Outcome) -> bool) -> HashSet<ReservationId> {
+    let cancels = history.all().filter(|operation| how(&operation.outcome));
+    cancels
+        .filter_map(|operation| match operation.action {
+            Action::Cancel(rid) => Some(rid),
+            _ => None,
+        })
+        .collect()
 }
 
 /// All but what may change later.
@@ -51,7 +123,7 @@ pub(crate) fn every_row_was_asked_for(history: &History, evidence: &Evidence) ->
     // Whose outcome is not known may have a row: the hold's, or one like what was bought directly.
     let mut holds = HashSet::new();
     let mut purchases: HashMap<(CustomerId, TierId, i64), u64> = HashMap::new();
-    for operation in history.operations.iter().filter(|operation| operation.outcome.is_unknown()) {
+    for operation in history.all().filter(|operation| operation.outcome.is_unknown()) {
         match operation.action {
             Action::Book(rid) => {
                 holds.insert(rid);
@@ -79,16 +151,12 @@ pub(crate) fn every_row_was_asked_for(history: &History, evidence: &Evidence) ->
 pub(crate) fn replays_change_nothing(history: &History) -> Examination {
     let mut examination = Examination::default();
     let mut by_rid: HashMap<ReservationId, Vec<&Operation>> = HashMap::new();
-    let mut given_back = HashSet::new();
-    for operation in &history.operations {
-        match operation.action {
-            Action::Book(rid) => by_rid.entry(rid).or_default().push(operation),
-            Action::Cancel(rid) => {
-                given_back.insert(rid);
-            }
-            _ => {}
+    for operation in history.all() {
+        if let Action::Book(rid) = operation.action {
+            by_rid.entry(rid).or_default().push(operation);
         }
     }
+    let given_back = cancelled(history, |outcome| !matches!(outcome, Outcome::Refused(..) | Outcome::NotSent(_)));
     for (rid, operations) in by_rid {
         let first = operations.iter().find_map(|operation| match &operation.outcome {
             Outcome::Booked(view) => Some((*operation, view)),
@@ -99,7 +167,8 @@ pub(crate) fn replays_change_nothing(history: &History) -> Examination {
             match &replay.outcome {
                 Outcome::Booked(again) if is_the_same(again, view) => examination.examine(),
                 Outcome::Booked(_) => examination.offend(format!("{rid} was answered otherwise before"), Some(replay)),
-                Outcome::Refused(_, code) if !given_back.contains(&rid) && is_final(*code) => {
+                // No scenario is as long as the time to pay: gone is only what was given back.
+                Outcome::Refused(_, code) if !given_back.contains(&rid) && (is_final(*code) || *code == Code::Gone) => {
                     examination.offend(format!("{rid} was booked before"), Some(replay));
                 }
                 _ => {}
@@ -155,7 +224,7 @@ pub(crate) fn a_fate_is_final(history: &History, evidence: &Evidence) -> Examina
 }
 
 fn booked(history: &History) -> impl Iterator<Item = (&Operation, &BookingView)> {
-    history.operations.iter().filter_map(|operation| match &operation.outcome {
+    history.all().filter_map(|operation| match &operation.outcome {
         Outcome::Booked(view) => Some((operation, &**view)),
         _ => None,
     })
@@ -163,7 +232,7 @@ fn booked(history: &History) -> impl Iterator<Item = (&Operation, &BookingView)>
 
 /// Bookings of holds that can never succeed any more.
 fn refused_for_good(history: &History) -> impl Iterator<Item = (&Operation, ReservationId)> {
-    history.operations.iter().filter_map(|operation| match (&operation.action, &operation.outcome) {
+    history.all().filter_map(|operation| match (&operation.action, &operation.outcome) {
         (Action::Book(rid), Outcome::Refused(_, code)) if is_final(*code) => Some((operation, *rid)),
         _ => None,
     })

@@ -59,6 +59,10 @@ pub fn unevenness(evidence: &Evidence) -> Vec<String> {
     if redis.epoch != epoch {
         uneven.push(format!("Redis has epoch {}, Postgres {epoch}", redis.epoch));
     }
+    if redis.applied_seq < evidence.postgres.journal_seq {
+        let (applied, last) = (redis.applied_seq, evidence.postgres.journal_seq);
+        uneven.push(format!("Redis has followed the journal to {applied}, and it goes to {last}"));
+    }
     let allowed_ms = i64::try_from(SETTLED_WITHIN.as_millis()).unwrap_or(i64::MAX);
     if let Some(overdue_ms) = redis.overdue_ms().filter(|overdue| *overdue > allowed_ms) {
         uneven.push(format!("an attempt keeps its inventory {overdue_ms} ms after its deadline"));

@@ -24,7 +24,7 @@ pub(crate) fn sold_out_means_sold_out(history: &History) -> Examination {
     for tier in &history.event.tiers {
         let taken = Taken::of(history, tier.tier_id);
         let mut scarce: HashMap<i64, Vec<(u64, u64)>> = HashMap::new();
-        for operation in &history.operations {
+        for operation in history.all() {
             let Some((of, quantity)) = wanted(&operation.action) else { continue };
             if of != tier.tier_id || !operation.outcome.is_refused(Code::SoldOut) {
                 continue;
@@ -55,7 +55,7 @@ impl Taken {
     fn of(history: &History, tier: TierId) -> Self {
         let ends = Ends::of(history);
         let mut changes = Vec::new();
-        for operation in &history.operations {
+        for operation in history.all() {
             let Some((_, quantity)) = wanted(&operation.action).filter(|(of, _)| *of == tier) else { continue };
             if let Some(until) = ends.of_attempt(operation) {
                 changes.push((operation.invoked_us, quantity));
@@ -110,7 +110,7 @@ impl Ends {
         let ttl_us = u64::from(history.event.hold_ttl_seconds) * 1_000_000;
         let mut ends =
             Self { ttl_us, released_us: HashMap::new(), extended_us: HashMap::new(), booked: HashMap::new() };
-        for operation in &history.operations {
+        for operation in history.all() {
             let is_done = matches!(operation.outcome, Outcome::Done(_));
             match operation.action {
                 Action::Release(rid) if is_done => {
@@ -134,7 +134,10 @@ impl Ends {
     /// Until when an attempt may have had its tickets; `None` if it certainly never had any.
     fn of_attempt(&self, operation: &Operation) -> Option<u64> {
         match &operation.outcome {
-            Outcome::NotSent(_) | Outcome::Refused(_, Code::SoldOut) => None,
+            // The last are turned away at the door.
+            Outcome::NotSent(_)
+            | Outcome::Refused(_, Code::SoldOut)
+            | Outcome::Refused(400 | 401 | 403 | 404 | 429, _) => None,
             Outcome::Refused(..) => Some(operation.returned_us + FAILED_KEEPS_US),
             Outcome::Booked(_) | Outcome::Done(_) | Outcome::Unknown(_) => Some(u64::MAX),
             Outcome::Held(hold) => {

@@ -122,7 +122,15 @@ fn good() -> History {
         patience: Duration::from_secs(1),
         seed: 0,
     };
-    History { plan, event: view(&new), offered: 5, dropped: 0, operations, evidence: Some(evidence(&bought, &booked)) }
+    History {
+        plan,
+        event: view(&new),
+        offered: 5,
+        dropped: 0,
+        operations,
+        replays: Vec::new(),
+        evidence: Some(evidence(&bought, &booked)),
+    }
 }
 
 fn view(new: &contract::api::NewEvent) -> contract::api::EventView {
@@ -141,6 +149,7 @@ fn evidence(bought: &BookingView, booked: &BookingView) -> Evidence {
     Evidence {
         postgres: PostgresState {
             epoch: 1,
+            journal_seq: 3,
             tiers: HashMap::from([(tier(), (2, 2))]),
             seats_total: 2,
             bookings: vec![row(bought), row(booked)],
@@ -149,6 +158,7 @@ fn evidence(bought: &BookingView, booked: &BookingView) -> Evidence {
         redis: Some(RedisState {
             now_ms: 0,
             epoch: 1,
+            applied_seq: 3,
             feed_sequence: 9,
             tiers: HashMap::from([(tier(), 0)]),
             seats_available: 0,
@@ -237,7 +247,36 @@ const WRONGS: &[Wrong] = &[
     ("a sequence goes back", &[I13], |_, evidence| evidence.watched[0].steps[2] = Step::Delta(1, 0, 3)),
     ("a step is missing", &[I13], |_, evidence| evidence.watched[0].steps[2] = Step::Delta(1, 5, 9)),
     ("a gap, and no snapshot after it", &[I13], |_, evidence| evidence.watched[0].steps[1] = Step::AskedAgain),
-    ("a watcher never saw the last step", &[I13], |_, evidence| evidence.watched[0].at = (1, 4)),
+    ("a watcher is ahead of the feed", &[I13], |_, evidence| evidence.watched[0].at = (1, 10)),
+    ("a watcher is of another epoch", &[I13], |_, evidence| evidence.watched[0].at = (0, 9)),
+    ("a journal row was not followed", &[I6], |_, evidence| evidence.postgres.journal_seq = 4),
+    ("another quantity was bought than asked for", &[I2, I11], |history, _| {
+        history.operations[1].action = Action::Buy(tier(), 1);
+    }),
+    ("one booking was told to two buyers", &[I2], |history, _| {
+        let again = history.operations[1].clone();
+        history.operations.push(again);
+    }),
+    ("other seats were booked than held", &[I2], |history, _| {
+        let Outcome::Held(hold) = &mut history.operations[4].outcome else { panic!("the hold") };
+        hold.seats.reverse();
+        history.operations[4].action = Action::HoldSeats(hold.seats.clone());
+    }),
+    ("other seats were held than asked for", &[I2], |history, _| {
+        history.operations[4].action = Action::HoldSeats(vec!["A-1-1".into()]);
+    }),
+    ("a cancellation was lost", &[I2], |history, _| {
+        history.operations.push(operation(HELD, Action::Cancel(rid(HELD)), 7 * SECOND, Outcome::Done(200)));
+    }),
+    ("a payment was lost", &[I2], |history, _| {
+        history.operations.push(operation(HELD, Action::Confirm(rid(HELD)), 7 * SECOND, Outcome::Done(200)));
+    }),
+    ("what was released is booked", &[I2], |history, _| {
+        history.operations.push(operation(HELD, Action::Release(rid(HELD)), 7 * SECOND, Outcome::Done(204)));
+    }),
+    ("a booking is gone that nobody gave back", &[I4], |history, _| {
+        history.operations[6].outcome = Outcome::Refused(410, Code::Gone);
+    }),
     ("a watcher sees another seat", &[I13], |_, evidence| evidence.watched[0].states = "ra".into()),
 ];
 

@@ -30,6 +30,8 @@ pub struct Evidence {
 pub struct PostgresState {
     /// The generation of its inventory.
     pub epoch: i64,
+    /// The last row of its journal that concerns Redis.
+    pub journal_seq: i64,
     /// Capacity and the `sold` counter of each tier.
     pub tiers: HashMap<TierId, (i64, i64)>,
     /// Seats there are.

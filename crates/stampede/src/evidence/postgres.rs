@@ -7,7 +7,10 @@ use tokio_postgres::{Client, NoTls, Row};
 
 use super::{BookingRow, PostgresState};
 
-const EVENT: &str = "SELECT epoch, (SELECT count(*) FROM seats WHERE event_id = $1) FROM events WHERE event_id = $1";
+const EVENT: &str = "
+    SELECT epoch, (SELECT count(*) FROM seats WHERE event_id = $1),
+        (SELECT coalesce(max(seq), 0) FROM journal WHERE event_id = $1 AND kind <> 'booked')
+    FROM events WHERE event_id = $1";
 const TIERS: &str = "SELECT tier_id, capacity, sold FROM tiers WHERE event_id = $1";
 const FATES: &str = "SELECT rid, outcome = 'posted' FROM reservations WHERE event_id = $1";
 const BOOKINGS: &str = "
@@ -44,6 +47,7 @@ async fn read_rows(client: &Client, event: EventId) -> anyhow::Result<PostgresSt
     Ok(PostgresState {
         epoch: row.get(0),
         seats_total: row.get(1),
+        journal_seq: row.get(2),
         tiers: tiers.iter().map(|row| (TierId(row.get(0)), (row.get(1), row.get(2)))).collect(),
         fates: fates.iter().map(|row| (ReservationId(row.get(0)), row.get(1))).collect(),
         bookings: bookings.iter().map(booking).collect::<Result<_, _>>()?,

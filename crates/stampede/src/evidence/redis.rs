@@ -15,6 +15,8 @@ pub struct RedisState {
     pub now_ms: i64,
     /// The generation that is loaded.
     pub epoch: i64,
+    /// The journal row up to which the gate has followed the vault.
+    pub applied_seq: i64,
     /// The position of the feed.
     pub feed_sequence: i64,
     /// Tickets left of each tier.
@@ -92,6 +94,7 @@ pub(super) async fn read(connection: &MultiplexedConnection, event: EventId) -> 
     Ok(Some(RedisState {
         now_ms: time.0 * 1_000 + time.1 / 1_000,
         epoch: epoch.parse()?,
+        applied_seq: number("applied_seq")?,
         feed_sequence: number("feed_seq")?,
         tiers: tiers.collect::<anyhow::Result<_>>()?,
         seats_available: number("seats_available")?,

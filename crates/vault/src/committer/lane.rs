@@ -97,21 +97,23 @@ async fn transact_in_time(
 }
 
 async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
-    let mut batch = committer.store.batch().await?;
-    let mut batch = batch.begin().await?;
+    let batch = committer.store.batch().await?;
     let Some(snapshot) = batch.read(event_id, commands).await? else {
+        batch.roll_back().await?;
         return Ok(commands.iter().map(of_no_event).collect());
     };
     let (answers, writes) = decide_as_built(snapshot.state, commands);
-    if !writes.is_empty() {
-        batch.write(&snapshot.position, &writes).await?;
-        #[cfg(feature = "faults")]
-        if super::mutants::dies_between_answer_and_commit() {
-            return Ok(answers);
-        }
-        batch.commit().await?;
-        chassis::faults::crash_point("vault-after-commit");
+    if writes.is_empty() {
+        batch.roll_back().await?;
+        return Ok(answers);
     }
+    batch.write(&snapshot.position, &writes).await?;
+    #[cfg(feature = "faults")]
+    if super::mutants::dies_between_answer_and_commit() {
+        return Ok(answers);
+    }
+    batch.commit().await?;
+    chassis::faults::crash_point("vault-after-commit");
     Ok(answers)
 }
 

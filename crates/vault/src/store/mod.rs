@@ -15,7 +15,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
-pub use batch::{Batch, BatchSnapshot, Connection, Position};
+pub use batch::{Batch, BatchSnapshot, Position};
 pub use journal::WAKE_CHANNEL;
 
 /// Longest wait for a free connection, for a new one, and for one to be made usable again.
