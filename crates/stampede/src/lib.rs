@@ -1,7 +1,7 @@
 //! A crowd and a witness. The **crowd** attacks a running system in an open model: everybody comes when they meant to,
 //! however slow the system is, so that a stall is seen by all who came during it. Every operation is written down with
 //! what was wanted, when, and what was answered. The **witness** then reads Postgres and Redis past the services and
-//! checks the whole history against the invariants of the design (docs/PROOF.md).
+//! checks the whole history against the invariants of docs/PROOF.md.
 
 pub mod arrivals;
 pub mod check;

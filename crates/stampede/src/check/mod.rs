@@ -1,4 +1,4 @@
-//! The witness: judges a history and the evidence by the invariants of the design. Pure, and deaf to what the system says
+//! The witness: judges a history and the evidence by the invariants of docs/PROOF.md. Pure, and deaf to what the system says
 //! of itself: it counts rows, keys and replies, and believes no audit.
 //!
 //! Where a client cannot know, the check gives the system the benefit of the doubt, so that what it calls a violation is
