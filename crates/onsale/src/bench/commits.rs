@@ -55,7 +55,8 @@ fn batch(event_id: contract::EventId, tier: contract::TierId, epoch: i64) -> any
         rid: ReservationId::fresh(),
         event_id,
         epoch,
-        customer_id: CustomerId(uuid::Uuid::new_v4()),
+        // As a session makes them.
+        customer_id: CustomerId::fresh(),
         items: Items::Tier(tier, one),
     };
     Ok(serde_json::to_vec(&CommitBatch { items: (0..BATCH).map(commit).collect() })?)

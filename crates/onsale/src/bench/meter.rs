@@ -45,11 +45,11 @@ impl Meter {
     }
 }
 
-/// Resident memory by role, in MiB. Pages that Postgres' processes share are counted once for each.
+/// Memory by role, in MiB; pages that processes share are shared out among them.
 pub fn memory_mib(stack: &Stack) -> BTreeMap<&'static str, f64> {
     let pids = stack.ready().pids;
     let of = |pids: &[u32]| {
-        let kilobytes: u64 = pids.iter().filter_map(|pid| resident_kilobytes(*pid)).sum();
+        let kilobytes: u64 = pids.iter().filter_map(|pid| share_kilobytes(*pid)).sum();
         f64::from(u32::try_from(kilobytes).unwrap_or(u32::MAX)) / 1_024.0
     };
     BTreeMap::from([
@@ -65,6 +65,13 @@ pub fn memory_mib(stack: &Stack) -> BTreeMap<&'static str, f64> {
 pub fn resident_kilobytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Memory of a process, with its share of what it has in common with others.
+fn share_kilobytes(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
@@ -104,6 +111,7 @@ mod tests {
         }
         assert!(cpu_seconds(me).unwrap() > before + 0.05);
         assert!(resident_kilobytes(me).unwrap() > 1_000);
+        assert!((100..=resident_kilobytes(me).unwrap()).contains(&share_kilobytes(me).unwrap()));
         assert_eq!(family(me)[0], me);
     }
 }

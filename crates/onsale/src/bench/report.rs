@@ -175,7 +175,7 @@ impl Report {
         writeln!(f, "{costs}\n")?;
         let memory =
             roles.iter().map(|role| format!("{role} {:.0} MiB", self.memory_mib.get(role).copied().unwrap_or(0.0)));
-        writeln!(f, "Resident memory after all this: {}.\n", memory.collect::<Vec<_>>().join(", "))
+        writeln!(f, "Memory after all this, shared pages shared out: {}.\n", memory.collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -169,8 +169,9 @@ impl Sale {
         let secrets = std::fs::read(self.stack.data().join("secrets.json"))?;
         let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets)?;
         let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
+        // As sessions make them.
         let token = || {
-            let guest = Identity { customer_id: CustomerId(uuid::Uuid::new_v4()), role: TokenRole::Guest };
+            let guest = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Guest };
             Ok(key.sign(guest, Timestamp::now(), SignedDuration::from_hours(24))?.0)
         };
         (0..count).map(|_| token()).collect()
