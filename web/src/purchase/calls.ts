@@ -50,14 +50,26 @@ export function settleAsked(event_id: string): Promise<void> {
   return running;
 }
 
+/** The feed shows a seat as taken a little longer than the service has it. */
+const GIVEN_BACK_MS = 2_000;
+const givenBackAt = new Map<string, number>();
+
+/** Whether this seat was ours until just now: if it still looks taken, that is why. */
+export function wasGivenBack(event_id: string, seat: string): boolean {
+  return performance.now() - (givenBackAt.get(`${event_id} ${seat}`) ?? -GIVEN_BACK_MS) < GIVEN_BACK_MS;
+}
+
 async function unlockAsked(event_id: string) {
   for (const seat of askedSeats(event_id)) {
     const path = { event_id, seat };
     const call = () => answer(guest.POST('/events/{event_id}/seats/{seat}/unlock', { params: { path } }));
-    await again(call).catch((error: unknown) => {
-      // Not ours: the request never arrived, or was refused.
+    try {
+      await again(call);
+      givenBackAt.set(`${event_id} ${seat}`, performance.now());
+    } catch (error) {
+      // Else it is not ours: the request never arrived, or was refused.
       if (isFailure(error)) throw error;
-    });
+    }
     dropAsked(event_id, [seat]);
   }
 }

@@ -16,6 +16,7 @@ import {
   releaseHold,
   takeUp,
   type UnderWay,
+  wasGivenBack,
   whatBecameAtLast,
   whatBecameOf,
 } from './calls';
@@ -66,7 +67,8 @@ export function usePurchase(event: EventView, seating: Seating): [Purchase, Purc
     loseSeats(seats: readonly number[]) {
       // Seats whose hold was not answered may look taken because they are ours.
       const asked = askedSeats(event.event_id);
-      const others = seats.filter((seat) => !asked.includes(seatLabel(seating, seat)));
+      const isOurs = (label: string) => asked.includes(label) || wasGivenBack(event.event_id, label);
+      const others = seats.filter((seat) => !isOurs(seatLabel(seating, seat)));
       const labels = others.map((seat) => seatLabel(seating, seat));
       if (others.length > 0) happen({ type: 'seats-lost', seats: others, labels });
     },
