@@ -19,21 +19,28 @@ local function parse(text)
   }
 end
 
+-- Its seats alone, which for a tier are known without parsing.
+local function seats_of(text)
+  return string.sub(text, -1) == ':' and '' or parse(text).seats
+end
+
 local function entry_of(rid)
   local text = redis.call('HGET', LEDGER, rid)
   return text and parse(text)
 end
 
 local function keep(rid, entry)
+  local deadline = int(entry.deadline)
   redis.call('HSET', LEDGER, rid, table.concat({
-    entry.state, entry.customer, entry.tier, entry.quantity, int(entry.deadline), int(entry.cap), entry.seats,
+    entry.state, entry.customer, entry.tier, entry.quantity, deadline, int(entry.cap), entry.seats,
   }, ':'))
-  redis.call('ZADD', DUE, int(entry.deadline), rid)
+  redis.call('ZADD', DUE, deadline, rid)
 end
 
-local function forget(rid)
-  redis.call('HDEL', LEDGER, rid)
-  redis.call('ZREM', DUE, rid)
+-- Forgets these rids; says how many there were.
+local function forget(...)
+  redis.call('ZREM', DUE, ...)
+  return redis.call('HDEL', LEDGER, ...)
 end
 
 -- Deltas of this call, published together at its end.

@@ -36,7 +36,7 @@ end
 
 -- A number as an integer string: Lua would print 1.7e+12.
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- Meta fields in the order asked for, or nil when the inventory is not that of this process.

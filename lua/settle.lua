@@ -12,24 +12,30 @@ if meta[2] ~= ARGV[2] then
   return { STALE, meta[2] }
 end
 
-local settled, now = 0, now_ms()
+local now, settled, posted, voided = now_ms(), 0, {}, {}
 for argument = 3, #ARGV, 2 do
-  local rid, verdict = ARGV[argument], ARGV[argument + 1]
+  local rids = ARGV[argument + 1] == 'v' and voided or posted
+  rids[#rids + 1] = ARGV[argument]
+end
+
+-- At the height of a sale hundreds are posted in a call, so they are read together and forgotten together.
+if #posted > 0 then
+  for at, text in ipairs(redis.call('HMGET', LEDGER, unpack(posted))) do
+    for index in string.gmatch(text and seats_of(text) or '', '%d+') do
+      -- A booking that was paid, or given back, before this verdict came keeps what the journal said of it.
+      local seat = tonumber(index)
+      if redis.call('HGET', SEATS, index) == posted[at] and redis.call('GETRANGE', MAP, seat, seat) == 'h' then
+        redis.call('SETRANGE', MAP, index, 'r')
+        say_seat(index, 'r')
+      end
+    end
+  end
+  settled = forget(unpack(posted))
+end
+for _, rid in ipairs(voided) do
   local entry = entry_of(rid)
   if entry and entry.state ~= 'x' then
-    if verdict == 'v' then
-      expire(rid, entry, now)
-    else
-      for index in string.gmatch(entry.seats, '%d+') do
-        -- A booking that was paid, or given back, before this verdict came keeps what the journal said of it.
-        local at = tonumber(index)
-        if redis.call('HGET', SEATS, index) == rid and redis.call('GETRANGE', MAP, at, at) == 'h' then
-          redis.call('SETRANGE', MAP, index, 'r')
-          say_seat(index, 'r')
-        end
-      end
-      forget(rid)
-    end
+    expire(rid, entry, now)
     settled = settled + 1
   end
 end

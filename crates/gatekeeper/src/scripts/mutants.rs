@@ -38,7 +38,7 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     // A seat that somebody has may be held by the next.
     ("gate-forgets-seats", "  if holder then", "  if false then"),
     // Seats are booked, and no watcher hears of it.
-    ("silent-booking", "          say_seat(index, 'r')\n", ""),
+    ("silent-booking", "        say_seat(index, 'r')\n", ""),
 ];
 
 /// The script as the switches that are on make it.
