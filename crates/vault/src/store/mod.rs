@@ -11,7 +11,9 @@ mod start;
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
@@ -109,6 +111,8 @@ impl Store {
         let wait = Some(CONNECTION_WAIT);
         let pool = Pool::builder(manager)
             .max_size(pool_size_max)
+            // The one used last has its statements prepared and planned and what they read in its caches.
+            .queue_mode(QueueMode::Lifo)
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(Runtime::Tokio1)
             .build()?;

@@ -36,9 +36,6 @@ impl Names {
     }
 }
 
-/// Customers must have rows to point at. Sorted, so that two lanes that meet here never wait for each other in a circle.
-const INSERT_CUSTOMERS: &str =
-    "INSERT INTO customers (customer_id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING";
 const LOCK_EVENT: &str = "SELECT epoch, sale_state, on_sale_at, ends_at, currency, per_customer_max, \
     payment_ttl_seconds, journal_seq, now() AS now FROM events WHERE event_id = $1 FOR UPDATE";
 const READ_TIERS: &str = "SELECT tier_id, price_minor, capacity, sold FROM tiers WHERE event_id = $1";
@@ -68,8 +65,7 @@ impl Batch {
         let names = Names::of(commands);
         let event = event_id.0;
         let tx = self.client();
-        let (insert_customers, lock, tiers, customers, fates, seats) = tokio::try_join!(
-            tx.prepare_cached(INSERT_CUSTOMERS),
+        let (lock, tiers, customers, fates, seats) = tokio::try_join!(
             tx.prepare_cached(LOCK_EVENT),
             tx.prepare_cached(READ_TIERS),
             tx.prepare_cached(READ_CUSTOMERS),
@@ -77,18 +73,10 @@ impl Batch {
             tx.prepare_cached(READ_SEATS),
         )?;
         // Sent in this order and run in this order: the lock comes first, and each later statement sees what was committed
-        // before it was granted. Customers' rows come after it, so that no other event's batch waits for them any longer than
-        // this one takes.
-        let ((), event_row, _, tier_rows, customer_rows, fate_rows, seat_rows) = tokio::try_join!(
+        // before it was granted.
+        let ((), event_row, tier_rows, customer_rows, fate_rows, seat_rows) = tokio::try_join!(
             async { tx.batch_execute("BEGIN").await },
             async { tx.query_opt(&lock, &[&event]).await },
-            async {
-                if names.customers.is_empty() {
-                    Ok(0)
-                } else {
-                    tx.execute(&insert_customers, &[&names.customers]).await
-                }
-            },
             async { tx.query(&tiers, &[&event]).await },
             async { tx.query(&customers, &[&event, &names.customers]).await },
             async { tx.query(&fates, &[&event, &names.rids]).await },

@@ -11,9 +11,13 @@ use crate::committer::model::Writes;
 use crate::store::{StoreError, WAKE_CHANNEL, expect_rows};
 
 // One statement, because on a busy machine each costs as much as several rows do. Says how many rows each part wrote; the
-// foreign keys are checked at its end, when all of them are there.
+// foreign keys are checked at its end, when all of them are there. Customers are sorted, so that two events' batches that
+// bring the same new ones never wait for each other in a circle.
 const WRITE: &str = "
-    WITH posted AS (
+    WITH registered AS (
+        INSERT INTO customers (customer_id) SELECT DISTINCT id FROM unnest($3::uuid[]) AS id ORDER BY id
+        ON CONFLICT DO NOTHING
+    ), posted AS (
         INSERT INTO reservations (event_id, rid, outcome)
         SELECT $1, rid, 'posted' FROM unnest($2::uuid[]) AS rid
         RETURNING 1
