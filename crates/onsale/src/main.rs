@@ -7,6 +7,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use onsale::{audit, bench, demo, lab, stampede, token, up};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sells a fixed stock of tickets to far more people than there are tickets, exactly once.
 #[derive(Parser)]
 #[command(version, about, after_help = "Start with `onsale up`, then open the URL it prints.")]
