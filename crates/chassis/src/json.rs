@@ -18,6 +18,9 @@ impl Default for BodyLimit {
     }
 }
 
+/// How much is said of a mistake, in characters.
+const ERROR_CHARS_MAX: usize = 300;
+
 /// Extracts a body of type `T`. 415 for another content type, 413 above [`BodyLimit`], 400 for what does not parse.
 pub struct Json<T>(pub T);
 
@@ -57,7 +60,9 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
     }
 }
 
-fn body_limit(request: &HttpRequest) -> usize {
+/// How large this request's body may be, in bytes.
+#[must_use]
+pub fn body_limit(request: &HttpRequest) -> usize {
     request.app_data::<BodyLimit>().copied().unwrap_or_default().0
 }
 
@@ -72,7 +77,8 @@ fn check_head(request: &HttpRequest) -> Result<usize, ApiError> {
     Ok(body_limit(request))
 }
 
-async fn read(mut payload: dev::Payload, limit: usize) -> Result<web::BytesMut, ApiError> {
+/// The whole body; 413 above the limit.
+pub async fn read(mut payload: dev::Payload, limit: usize) -> Result<web::BytesMut, ApiError> {
     let mut body = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::malformed("The body ended early."))?;
@@ -85,6 +91,9 @@ async fn read(mut payload: dev::Payload, limit: usize) -> Result<web::BytesMut, 
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::malformed(format!("The body is not what was expected: {error}.")))
+    serde_json::from_slice(body).map_err(|error| {
+        // It quotes what was sent, which may be long.
+        let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
+        ApiError::malformed(format!("The body is not what was expected: {error}."))
+    })
 }

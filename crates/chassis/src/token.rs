@@ -1,4 +1,6 @@
 //! Bearer tokens: signed, short-lived statements of who is calling (JWT, HS256; RFC 7519).
+//!
+//! Keys are replaced while the service runs: the first one signs, all are accepted, and a token's `kid` says which it is.
 
 use std::fmt;
 
@@ -6,6 +8,7 @@ use contract::CustomerId;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The issuer of our own tokens.
 const ISSUER: &str = "onsale";
@@ -18,13 +21,18 @@ const KEY_LEN_MIN: usize = 32;
 /// How far two servers' clocks may differ, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
-/// What a caller may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Keys at a time: the one that signs, those it replaced, and those to come.
+const KEYS_MAX: usize = 8;
+
+/// What a caller may do. Each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Buys tickets.
-    Guest,
-    /// Makes, changes and audits events.
+    Customer,
+    /// Pauses and resumes sales, and audits them.
+    Operator,
+    /// Makes and changes events.
     Admin,
 }
 
@@ -53,20 +61,32 @@ struct Claims {
     exp: i64,
 }
 
-/// Signs and checks tokens with one shared key.
+/// Signs and checks tokens with shared keys.
 #[derive(Clone)]
-pub struct TokenKey {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+pub struct TokenKeys {
+    signing: EncodingKey,
+    keys: Vec<Key>,
     validation: Validation,
 }
 
-impl std::str::FromStr for TokenKey {
+#[derive(Clone)]
+struct Key {
+    /// The beginning of the key's hash: says which key it is, and nothing about it.
+    kid: String,
+    decoding: DecodingKey,
+}
+
+impl std::str::FromStr for TokenKeys {
     type Err = String;
 
-    fn from_str(secret: &str) -> Result<Self, Self::Err> {
-        if secret.len() < KEY_LEN_MIN {
-            return Err(format!("the token key needs at least {KEY_LEN_MIN} characters"));
+    /// Keys, separated by commas.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
+        if secrets.len() > KEYS_MAX {
+            return Err(format!("at most {KEYS_MAX} token keys at a time"));
+        }
+        if secrets.iter().any(|secret| secret.len() < KEY_LEN_MIN) {
+            return Err(format!("a token key needs at least {KEY_LEN_MIN} characters"));
         }
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
@@ -74,21 +94,26 @@ impl std::str::FromStr for TokenKey {
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = LEEWAY_SECONDS;
+        let key = |secret: &&str| Key { kid: kid(secret), decoding: DecodingKey::from_secret(secret.as_bytes()) };
         Ok(Self {
-            encoding: EncodingKey::from_secret(secret.as_bytes()),
-            decoding: DecodingKey::from_secret(secret.as_bytes()),
+            signing: EncodingKey::from_secret(secrets[0].as_bytes()),
+            keys: secrets.iter().map(key).collect(),
             validation,
         })
     }
 }
 
-impl fmt::Debug for TokenKey {
+fn kid(secret: &str) -> String {
+    Sha256::digest(secret).iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+impl fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenKey(redacted)")
+        f.write_str("TokenKeys(redacted)")
     }
 }
 
-impl TokenKey {
+impl TokenKeys {
     /// Signs a token that works from `now` for `lifetime`; also says when it ends.
     pub fn sign(
         &self,
@@ -106,7 +131,8 @@ impl TokenKey {
             nbf: now.as_second(),
             exp: expires_at.as_second(),
         };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
+        let header = Header { kid: Some(self.keys[0].kid.clone()), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &self.signing);
         Ok((token.map_err(|_| TokenError)?, expires_at))
     }
 
@@ -115,9 +141,22 @@ impl TokenKey {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenError);
         }
-        let claims =
-            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError)?.claims;
+        let key = self.key_of(token)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
+        let claims = claims.map_err(|_| TokenError)?.claims;
         Ok(Identity { customer_id: claims.sub, role: claims.role })
+    }
+
+    /// The key a token says it was signed with; the first, should it not say. While there is but one, it is that.
+    fn key_of(&self, token: &str) -> Result<&Key, TokenError> {
+        if let [only] = self.keys.as_slice() {
+            return Ok(only);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError)?;
+        match header.kid {
+            Some(kid) => self.keys.iter().find(|key| key.kid == kid).ok_or(TokenError),
+            None => Ok(&self.keys[0]),
+        }
     }
 }
 
@@ -127,12 +166,12 @@ mod tests {
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-    fn key(secret: &str) -> TokenKey {
+    fn key(secret: &str) -> TokenKeys {
         secret.repeat(32).parse().unwrap()
     }
 
     fn guest() -> Identity {
-        Identity { customer_id: CustomerId::fresh(), role: Role::Guest }
+        Identity { customer_id: CustomerId::fresh(), role: Role::Customer }
     }
 
     #[test]
@@ -158,7 +197,26 @@ mod tests {
     }
 
     #[test]
-    fn a_short_key_is_refused() {
-        assert!("short".parse::<TokenKey>().is_err());
+    fn short_keys_and_too_many_are_refused() {
+        let good = "k".repeat(32);
+        for bad in ["short".to_owned(), format!("{good},short"), format!("{good},"), [good.as_str(); 9].join(",")] {
+            assert!(bad.parse::<TokenKeys>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_replaced_without_a_token_being_refused() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let keys = |text: String| text.parse::<TokenKeys>().unwrap();
+        // The new key becomes known everywhere, then signs everywhere, then the old one is forgotten.
+        let steps = [keys(old.clone()), keys(format!("{old},{new}")), keys(format!("{new},{old}")), keys(new)];
+        for pair in steps.windows(2) {
+            for (signer, checker) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+                let (token, _) = signer.sign(guest(), Timestamp::now(), HOUR).unwrap();
+                assert!(checker.verify(&token).is_ok());
+            }
+        }
+        let (token, _) = steps[0].sign(guest(), Timestamp::now(), HOUR).unwrap();
+        assert_eq!(steps[3].verify(&token), Err(TokenError), "once forgotten, it opens nothing");
     }
 }

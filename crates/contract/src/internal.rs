@@ -97,10 +97,10 @@ pub struct CommitRequest {
     pub items: Items,
 }
 
-/// The body of [`crate::paths::COMMITS`]. Replies come in the same order.
+/// What travels together, such as the body of [`crate::paths::COMMITS`]. Replies come in the same order.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct CommitBatch<T> {
-    /// At most [`COMMITS_PER_BATCH_MAX`].
+pub struct Batch<T> {
+    /// As many as the path allows, such as [`COMMITS_PER_BATCH_MAX`].
     pub items: Vec<T>,
 }
 

@@ -3,6 +3,7 @@
 //! Values are parsed here once, by constructors that can fail; inside the services nothing is re-checked.
 
 pub mod api;
+pub mod idempotency;
 pub mod ids;
 pub mod internal;
 pub mod live;

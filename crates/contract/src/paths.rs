@@ -25,7 +25,9 @@ pub fn booking(id: ReservationId) -> String {
 pub const COMMITS: &str = "/internal/commits";
 /// `POST`: [`crate::internal::ResolveRequest`].
 pub const RESOLVE: &str = "/internal/resolve";
-/// `POST` creates, `GET` lists.
+/// `POST`: a batch of [`crate::idempotency::KeyCommand`].
+pub const IDEMPOTENCY: &str = "/internal/idempotency";
+/// `POST` creates, with `?event_id` once; `GET` lists.
 pub const EVENTS: &str = "/internal/events";
 /// `POST`: which of the given events have journal rows after the given positions.
 pub const JOURNAL_BEHIND: &str = "/internal/journal/behind";

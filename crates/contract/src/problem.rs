@@ -69,6 +69,8 @@ codes! {
     LimitExceeded = "limit_exceeded", 422, "Limit exceeded";
     /// The event is not on sale: not yet, paused, or over.
     NotBookable = "not_bookable", 422, "Not on sale";
+    /// The Idempotency-Key was used before, with another body.
+    KeyReused = "key_reused", 422, "The idempotency key was used for another request";
     /// Too many requests from one address or customer.
     TooManyRequests = "too_many_requests", 429, "Too many requests";
     /// A bug. The body says no more than that.
@@ -109,8 +111,16 @@ pub struct Problem {
     pub retry_after_seconds: Option<u32>,
 }
 
+impl Code {
+    /// Whether asking again in a moment may be answered otherwise, with nobody having done anything.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self.status(), 429 | 503) || self == Self::InProgress
+    }
+}
+
 impl Problem {
-    /// A problem of this code with a sentence of its own. Every 429 and 503 asks to wait a second.
+    /// A problem of this code with a sentence of its own. What passes by itself asks to wait a second.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
@@ -122,7 +132,7 @@ impl Problem {
             conflicts: Vec::new(),
             available: None,
             status_url: None,
-            retry_after_seconds: matches!(code.status(), 429 | 503).then_some(1),
+            retry_after_seconds: code.passes().then_some(1),
         }
     }
 }
@@ -142,7 +152,8 @@ mod tests {
     fn every_outage_says_when_to_come_back() {
         for code in Code::ALL {
             let asks_to_wait = Problem::new(*code, "").retry_after_seconds.is_some();
-            assert_eq!(asks_to_wait, matches!(code.status(), 429 | 503), "{code:?}");
+            let passes = matches!(code.status(), 429 | 503) || *code == Code::InProgress;
+            assert_eq!(asks_to_wait, passes, "{code:?}");
         }
     }
 }

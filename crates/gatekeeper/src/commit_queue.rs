@@ -55,10 +55,12 @@ impl CommitQueue {
 
     /// Makes an admitted attempt durable and settles it in Redis. [`Verdict::Unknown`] when the vault could not say within
     /// the time, or too much is waiting: the sweep resolves such attempts once their lease is over.
-    pub async fn commit(&self, request: CommitRequest) -> Verdict {
+    /// Never tried beyond `until`.
+    pub async fn commit(&self, request: CommitRequest, until: Option<Instant>) -> Verdict {
         let (reply, verdict) = oneshot::channel();
         let event_id = request.event_id;
-        let job = Job { request, reply, deadline: Instant::now() + self.wait };
+        let latest = Instant::now() + self.wait;
+        let job = Job { request, reply, deadline: until.map_or(latest, |until| until.min(latest)) };
         if self.enqueue(event_id, job).is_err() {
             return Verdict::Unknown;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chassis::credential::Credential;
 use chassis::log;
-use chassis::token::TokenKey;
+use chassis::token::TokenKeys;
 use clap::Parser;
 
 use crate::feed::FeedSettings;
@@ -30,9 +30,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]
     pub service_credential: Credential,
 
-    /// The key tokens are signed with: at least 32 characters, the same on every replica.
-    #[arg(long, env = "ONSALE_TOKEN_KEY", hide_env_values = true)]
-    pub token_key: TokenKey,
+    /// The keys of tokens, separated by commas, 32 characters or more each, the same on every replica. The first one signs,
+    /// all are accepted.
+    #[arg(long = "token-key", env = "ONSALE_TOKEN_KEY", hide_env_values = true)]
+    pub token_keys: TokenKeys,
 
     /// How long a guest's token works, in seconds.
     #[arg(long, env = "ONSALE_GUEST_TOKEN_SECONDS", default_value_t = 86_400)]

@@ -3,16 +3,27 @@
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use chassis::ApiError;
 use chassis::credential::bearer;
-use chassis::token::{Identity, Role, TokenKey};
+use chassis::token::{Identity, Role, TokenKeys};
 use contract::{Code, CustomerId};
 
 /// Whoever has a valid token.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller(pub CustomerId);
 
-/// Whoever has an administrator's token.
+/// Whoever may control and audit sales.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator(Identity);
+
+/// Whoever may make and change events.
 #[derive(Debug, Clone, Copy)]
 pub struct Admin(pub CustomerId);
+
+impl Operator {
+    /// The same as an administrator, or the 403 that says that it takes one.
+    pub fn admin(self) -> Result<Admin, ApiError> {
+        permitted(self.0, Role::Admin).map(|identity| Admin(identity.customer_id))
+    }
+}
 
 impl FromRequest for Caller {
     type Error = ApiError;
@@ -23,22 +34,36 @@ impl FromRequest for Caller {
     }
 }
 
-impl FromRequest for Admin {
+impl FromRequest for Operator {
     type Error = ApiError;
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        std::future::ready(identity(request).and_then(|identity| match identity.role {
-            Role::Admin => Ok(Self(identity.customer_id)),
-            Role::Guest => Err(ApiError::new(Code::Forbidden, "This takes an administrator's token.")),
-        }))
+        std::future::ready(identity(request).and_then(|identity| permitted(identity, Role::Operator)).map(Self))
     }
+}
+
+impl FromRequest for Admin {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        std::future::ready(Operator::from_request(request, payload).into_inner().and_then(Operator::admin))
+    }
+}
+
+fn permitted(identity: Identity, needed: Role) -> Result<Identity, ApiError> {
+    if identity.role >= needed {
+        return Ok(identity);
+    }
+    let whose = if needed == Role::Admin { "an administrator's" } else { "an operator's" };
+    Err(ApiError::new(Code::Forbidden, format!("This takes {whose} token.")))
 }
 
 fn identity(request: &HttpRequest) -> Result<Identity, ApiError> {
     let refused = |detail| ApiError::new(Code::Unauthorized, detail);
     let token = bearer(request)
         .ok_or_else(|| refused("Send a token as Authorization: Bearer; POST /api/v1/sessions gives one."))?;
-    let key = request.app_data::<web::Data<TokenKey>>().ok_or_else(|| refused("No tokens are accepted here."))?;
-    key.verify(token).map_err(|_| refused("The token is not valid, or not any more."))
+    let keys = request.app_data::<web::Data<TokenKeys>>().ok_or_else(|| refused("No tokens are accepted here."))?;
+    keys.verify(token).map_err(|_| refused("The token is not valid, or not any more."))
 }

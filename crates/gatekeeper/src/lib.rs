@@ -3,12 +3,14 @@
 //!
 //! The way of a request: [`routes`] → [`handlers`] → [`service`] → [`scripts`] (Redis) and [`commit_queue`] → [`vault_client`].
 
+pub mod attempt;
 pub mod background;
 pub mod catalog;
 pub mod commit_queue;
 pub mod config;
 pub mod feed;
 pub mod handlers;
+pub mod idempotency;
 pub mod identity;
 pub mod keys;
 pub mod latch;

@@ -8,6 +8,7 @@ use chassis::{api_error, deadline, metrics};
 use contract::paths;
 
 use crate::handlers::{activity, bookings, description, events, health, holds, live, seats, sessions};
+use crate::idempotency;
 
 /// Everything the gatekeeper answers.
 pub fn configure(app: &mut ServiceConfig) {
@@ -38,11 +39,25 @@ fn api(api: &mut ServiceConfig) {
         .service(resource("/events/{event_id}/audit", [get().to(events::audit)]))
         .service(resource("/events/{event_id}", [get().to(events::read), patch().to(events::change)]))
         .service(resource("/events", [post().to(events::create), get().to(events::list)]))
-        .service(resource("/sessions", [post().to(sessions::create)]));
+        // It makes a new customer each time, and a key would be nobody's.
+        .service(plain_resource("/sessions", [post().to(sessions::create)]));
 }
 
-/// A path and its methods; any other method is told so.
+/// A path and its methods; a POST may carry an Idempotency-Key.
 fn resource<const METHODS: usize>(path: &str, routes: [Route; METHODS]) -> impl HttpServiceFactory + use<METHODS> {
+    methods(path, routes).wrap(from_fn(idempotency::keep)).wrap(from_fn(deadline::keep))
+}
+
+/// A path and its methods.
+fn plain_resource<const METHODS: usize>(
+    path: &str,
+    routes: [Route; METHODS],
+) -> impl HttpServiceFactory + use<METHODS> {
+    methods(path, routes).wrap(from_fn(deadline::keep))
+}
+
+/// A path's methods; any other is told so.
+fn methods<const METHODS: usize>(path: &str, routes: [Route; METHODS]) -> Resource {
     let resource = web::resource(path).default_service(web::to(api_error::no_such_method));
-    routes.into_iter().fold(resource, Resource::route).wrap(from_fn(deadline::keep))
+    routes.into_iter().fold(resource, Resource::route)
 }

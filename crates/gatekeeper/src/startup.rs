@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
-use chassis::token::TokenKey;
+use chassis::token::TokenKeys;
 use chassis::{api_error, server, telemetry};
 use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::feed::Feed;
 use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
+use crate::idempotency::KeyQueue;
 use crate::latch::Latch;
 use crate::link::Link;
 use crate::metrics::{FeedMetrics, GateMetrics};
@@ -57,9 +58,10 @@ impl Application {
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let metrics = web::Data::new(metrics);
         let request_limit = web::Data::new(RequestLimit(config.request_limit()));
-        let token_key: web::Data<TokenKey> = web::Data::new(config.token_key);
+        let token_keys: web::Data<TokenKeys> = web::Data::new(config.token_keys);
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
         let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
+        let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
         let feed = web::Data::new(feed);
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
@@ -72,11 +74,12 @@ impl Application {
                 .app_data(web::QueryConfig::default().error_handler(api_error::query_error))
                 .app_data(web::Data::new(Gate { link, ..gate.clone() }))
                 .app_data(metrics.clone())
-                .app_data(token_key.clone())
+                .app_data(token_keys.clone())
                 .app_data(guest_time.clone())
                 .app_data(request_limit.clone())
                 .app_data(allowed_origins.clone())
                 .app_data(feed.clone())
+                .app_data(keys.clone())
                 .configure(routes::configure)
         })
         .workers(config.workers)

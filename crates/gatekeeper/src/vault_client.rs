@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chassis::credential::Credential;
 use contract::api::{Confirmation, EventChange, NewEvent, Page};
+use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
-    Booking, BookingAnswer, CommitBatch, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
+    Batch, Booking, BookingAnswer, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
     JournalWakes, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
 };
 use contract::{CustomerId, EventId, Problem, ReservationId, paths};
@@ -20,6 +21,8 @@ use tokio::runtime::Handle;
 
 /// Longest wait for a reply. The vault's own bounds are shorter, so that it is the one to say what went wrong.
 const REPLY_WAIT: Duration = Duration::from_secs(20);
+/// Longest wait for idempotency keys.
+const KEYS_WAIT: Duration = Duration::from_secs(6);
 /// Longest wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait for a readiness check.
@@ -71,8 +74,8 @@ impl VaultClient {
 
     /// A verdict for each commit, in order.
     pub async fn commit(&self, commits: Vec<CommitRequest>, wait: Duration) -> Result<Vec<Verdict>, VaultError> {
-        let batch = CommitBatch { items: commits };
-        Ok(self.ask::<CommitBatch<Verdict>>(Method::POST, paths::COMMITS, Some(&batch), wait).await?.items)
+        let batch = Batch { items: commits };
+        Ok(self.ask::<Batch<Verdict>>(Method::POST, paths::COMMITS, Some(&batch), wait).await?.items)
     }
 
     /// What became of each attempt; those that could not be resolved now are missing.
@@ -85,9 +88,15 @@ impl VaultClient {
         self.ask(Method::POST, paths::RESOLVE, Some(&request), REPLY_WAIT).await
     }
 
-    /// Makes an event.
-    pub async fn create_event(&self, new: &NewEvent) -> Result<EventRecord, VaultError> {
-        self.ask(Method::POST, paths::EVENTS, Some(new), REPLY_WAIT).await
+    /// A reply to each command about an idempotency key, in order.
+    pub async fn decide_keys(&self, commands: Vec<KeyCommand>) -> Result<Vec<KeyReply>, VaultError> {
+        let batch = Batch { items: commands };
+        Ok(self.ask::<Batch<KeyReply>>(Method::POST, paths::IDEMPOTENCY, Some(&batch), KEYS_WAIT).await?.items)
+    }
+
+    /// Makes an event under this id, or finds that it is there.
+    pub async fn create_event(&self, id: EventId, new: &NewEvent) -> Result<EventRecord, VaultError> {
+        self.ask(Method::POST, &format!("{}?event_id={id}", paths::EVENTS), Some(new), REPLY_WAIT).await
     }
 
     /// One event.

@@ -15,6 +15,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its body; null if there is none.
     pub body: Value,
+    /// Whether it was given before, to a request with the same Idempotency-Key.
+    pub is_replay: bool,
 }
 
 impl Answer {
@@ -92,6 +94,15 @@ impl Client {
         self.call(Method::POST, path, body).await
     }
 
+    /// `POST` with an Idempotency-Key.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> anyhow::Result<Answer> {
+        let mut request = self.request(Method::POST, path).header("Idempotency-Key", key);
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        send(request).await
+    }
+
     /// Makes an event.
     pub async fn create_event(&self, new: &NewEvent) -> anyhow::Result<EventView> {
         self.post("/api/v1/events", &serde_json::to_value(new)?).await?.into()
@@ -137,7 +148,8 @@ impl Client {
 pub async fn send(request: RequestBuilder) -> anyhow::Result<Answer> {
     let response = request.send().await?;
     let status = response.status();
+    let is_replay = response.headers().get("idempotent-replayed").is_some_and(|value| value == "true");
     let text = response.text().await?;
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).with_context(|| text.clone())? };
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, is_replay })
 }

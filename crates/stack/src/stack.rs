@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use chassis::token::{Identity, Role as TokenRole, TokenKey};
+use chassis::token::{Identity, Role as TokenRole, TokenKeys};
 use contract::{CustomerId, paths};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -269,7 +269,7 @@ fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
 
 fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyhow::Result<ReadyFile> {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
-    let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
+    let key: TokenKeys = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
     let admin = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Admin };
     Ok(ReadyFile {
         url: url(ports.nginx),

@@ -39,6 +39,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_EXPIRY_INTERVAL_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub expiry_interval_ms: u64,
 
+    /// How long answers are kept for requests with an Idempotency-Key, in hours.
+    #[arg(long, env = "ONSALE_IDEMPOTENCY_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(24..=8_760))]
+    pub idempotency_hours: u64,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,
@@ -53,6 +57,12 @@ impl Config {
     #[must_use]
     pub fn expiry_interval(&self) -> Duration {
         Duration::from_millis(self.expiry_interval_ms)
+    }
+
+    /// How long answers are kept for requests with an Idempotency-Key.
+    #[must_use]
+    pub fn keys_kept(&self) -> Duration {
+        Duration::from_secs(self.idempotency_hours * 3_600)
     }
 
     /// Whether the address can be reached from the private network at most.

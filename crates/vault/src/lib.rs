@@ -5,6 +5,7 @@ pub mod committer;
 pub mod config;
 pub mod expiry;
 pub mod handlers;
+pub mod idempotency;
 pub mod metrics;
 pub mod routes;
 pub mod startup;

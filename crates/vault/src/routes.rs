@@ -4,7 +4,7 @@ use actix_web::web;
 use chassis::{api_error, metrics};
 use contract::paths;
 
-use crate::handlers::{bookings, commits, events, health, journal};
+use crate::handlers::{bookings, commits, events, health, idempotency, journal};
 
 /// Everything the vault answers.
 pub fn configure(app: &mut web::ServiceConfig) {
@@ -18,6 +18,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
 fn internal(app: &mut web::ServiceConfig) {
     app.route("/commits", web::post().to(commits::commit))
         .route("/resolve", web::post().to(commits::resolve))
+        .route("/idempotency", web::post().to(idempotency::decide))
         .route("/events", web::post().to(events::create))
         .route("/events", web::get().to(events::list))
         .route("/events/{event_id}", web::get().to(events::read))

@@ -13,6 +13,7 @@ use chassis::{api_error, server, telemetry};
 use crate::committer::Committer;
 use crate::config::Config;
 use crate::handlers::health::Gauges;
+use crate::idempotency::{self, KeyKeeper};
 use crate::metrics::{CommitterMetrics, PoolMetrics};
 use crate::store::Store;
 use crate::wakes::Wakes;
@@ -48,6 +49,8 @@ impl Application {
         let wakes = Wakes::default();
         tokio::spawn(wakes.clone().listen(store.clone()));
         tokio::spawn(expiry::run(store.clone(), committer.clone(), config.expiry_interval()));
+        let keys = web::Data::new(KeyKeeper::start(store.clone()));
+        tokio::spawn(idempotency::clean(store.clone(), config.keys_kept()));
         tokio::spawn(gauges.clone().into_inner().refresh());
 
         let (listener, address) =
@@ -63,6 +66,7 @@ impl Application {
                 .app_data(web::QueryConfig::default().error_handler(api_error::query_error))
                 .app_data(store.clone())
                 .app_data(committer.clone())
+                .app_data(keys.clone())
                 .app_data(metrics.clone())
                 .app_data(wakes.clone())
                 .app_data(credential.clone())

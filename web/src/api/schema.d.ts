@@ -418,7 +418,7 @@ export interface components {
          * @description Every error a client can be told, one stable word each.
          * @enum {string}
          */
-        Code: "malformed" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "sold_out" | "seat_taken" | "hold_expired" | "in_progress" | "gone" | "payload_too_large" | "unsupported_media_type" | "limit_exceeded" | "not_bookable" | "too_many_requests" | "internal" | "inventory_rebuilding" | "unavailable" | "outcome_unknown";
+        Code: "malformed" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "sold_out" | "seat_taken" | "hold_expired" | "in_progress" | "gone" | "payload_too_large" | "unsupported_media_type" | "limit_exceeded" | "not_bookable" | "key_reused" | "too_many_requests" | "internal" | "inventory_rebuilding" | "unavailable" | "outcome_unknown";
         /** @description `POST /bookings/{id}/confirm`. */
         Confirmation: {
             /** @description What the payment provider calls the payment; at most 200 characters. */
@@ -1164,7 +1164,14 @@ export interface operations {
     bookings_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1229,7 +1236,14 @@ export interface operations {
     bookings_cancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The booking */
                 booking_id: components["schemas"]["ReservationId"];
@@ -1261,7 +1275,14 @@ export interface operations {
     bookings_confirm: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The booking */
                 booking_id: components["schemas"]["ReservationId"];
@@ -1331,7 +1352,14 @@ export interface operations {
     events_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1496,7 +1524,14 @@ export interface operations {
     holds_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -1598,7 +1633,14 @@ export interface operations {
     holds_extend: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -1726,7 +1768,14 @@ export interface operations {
     seats_lock: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -1760,7 +1809,14 @@ export interface operations {
     seats_unlock: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];

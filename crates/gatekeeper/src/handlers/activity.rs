@@ -6,7 +6,7 @@ use contract::EventId;
 use contract::api::ActivityView;
 
 use super::GateData;
-use crate::identity::Admin;
+use crate::identity::Operator;
 use crate::service::activity;
 
 /// `GET /events/{event_id}/activity`.
@@ -18,6 +18,6 @@ use crate::service::activity;
     responses((status = 200, description = "Attempts by how they ended", body = ActivityView)),
     security(("bearer" = []))
 )]
-pub async fn read(_: Admin, gate: GateData, id: web::Path<EventId>) -> Result<web::Json<ActivityView>, ApiError> {
+pub async fn read(_: Operator, gate: GateData, id: web::Path<EventId>) -> Result<web::Json<ActivityView>, ApiError> {
     Ok(web::Json(activity::read(&gate, *id).await?))
 }

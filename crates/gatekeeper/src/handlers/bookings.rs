@@ -7,7 +7,8 @@ use chassis::{ApiError, Json};
 use contract::api::{BookingView, Confirmation, NewBooking, Page};
 use contract::{ReservationId, paths};
 
-use super::{GateData, Paging};
+use super::{GateData, IdempotencyKey, Paging, not_made};
+use crate::attempt::Attempt;
 use crate::identity::Caller;
 use crate::service::bookings;
 
@@ -16,12 +17,21 @@ use crate::service::bookings;
     post,
     path = "/bookings",
     tag = "bookings",
+    params(IdempotencyKey),
     request_body = NewBooking,
     responses((status = 201, description = "The booking, committed", body = BookingView)),
     security(("bearer" = []))
 )]
-pub async fn create(caller: Caller, gate: GateData, Json(new): Json<NewBooking>) -> Result<HttpResponse, ApiError> {
-    let booking = bookings::create(&gate, caller.0, new).await?;
+pub async fn create(
+    caller: Caller,
+    gate: GateData,
+    attempt: Attempt,
+    Json(new): Json<NewBooking>,
+) -> Result<HttpResponse, ApiError> {
+    let booking = match bookings::create(&gate, caller.0, attempt, new).await {
+        Ok(booking) => booking,
+        Err(error) => return not_made(error),
+    };
     let location = (header::LOCATION, paths::booking(booking.booking_id));
     Ok(HttpResponse::Created().insert_header(location).json(booking))
 }
@@ -66,7 +76,7 @@ pub async fn read(
     post,
     path = "/bookings/{booking_id}/confirm",
     tag = "bookings",
-    params(("booking_id" = ReservationId, Path, description = "The booking")),
+    params(IdempotencyKey, ("booking_id" = ReservationId, Path, description = "The booking")),
     request_body = Option<Confirmation>,
     responses((status = 200, description = "The booking, paid", body = BookingView)),
     security(("bearer" = []))
@@ -85,7 +95,7 @@ pub async fn confirm(
     post,
     path = "/bookings/{booking_id}/cancel",
     tag = "bookings",
-    params(("booking_id" = ReservationId, Path, description = "The booking")),
+    params(IdempotencyKey, ("booking_id" = ReservationId, Path, description = "The booking")),
     responses((status = 200, description = "The booking, cancelled", body = BookingView)),
     security(("bearer" = []))
 )]

@@ -5,8 +5,9 @@ use chassis::{ApiError, Json};
 use contract::EventId;
 use contract::api::{AuditView, EventChange, EventView, NewEvent, Page};
 
-use super::{GateData, Paging};
-use crate::identity::Admin;
+use super::{GateData, IdempotencyKey, Paging};
+use crate::attempt::Attempt;
+use crate::identity::{Admin, Operator};
 use crate::service::{audit, events};
 
 /// `POST /events`.
@@ -14,12 +15,18 @@ use crate::service::{audit, events};
     post,
     path = "/events",
     tag = "events",
+    params(IdempotencyKey),
     request_body = NewEvent,
     responses((status = 201, description = "The event", body = EventView)),
     security(("bearer" = []))
 )]
-pub async fn create(_: Admin, gate: GateData, Json(new): Json<NewEvent>) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Created().json(events::create(&gate, &new).await?))
+pub async fn create(
+    _: Admin,
+    gate: GateData,
+    attempt: Attempt,
+    Json(new): Json<NewEvent>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Created().json(events::create(&gate, attempt, &new).await?))
 }
 
 /// `GET /events`.
@@ -58,11 +65,15 @@ pub async fn read(gate: GateData, id: web::Path<EventId>) -> Result<web::Json<Ev
     security(("bearer" = []))
 )]
 pub async fn change(
-    _: Admin,
+    operator: Operator,
     gate: GateData,
     id: web::Path<EventId>,
     Json(change): Json<EventChange>,
 ) -> Result<web::Json<EventView>, ApiError> {
+    if !change.tiers.is_empty() {
+        // How much there is belongs to the event; when it is let go, to the sale.
+        operator.admin()?;
+    }
     Ok(web::Json(events::change(&gate, *id, &change).await?))
 }
 
@@ -75,6 +86,6 @@ pub async fn change(
     responses((status = 200, description = "Where every ticket is", body = AuditView)),
     security(("bearer" = []))
 )]
-pub async fn audit(_: Admin, gate: GateData, id: web::Path<EventId>) -> Result<web::Json<AuditView>, ApiError> {
+pub async fn audit(_: Operator, gate: GateData, id: web::Path<EventId>) -> Result<web::Json<AuditView>, ApiError> {
     Ok(web::Json(audit::event(&gate, *id).await?))
 }

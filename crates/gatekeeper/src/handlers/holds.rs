@@ -5,7 +5,8 @@ use chassis::{ApiError, Json};
 use contract::api::{HoldView, NewHold};
 use contract::{EventId, ReservationId};
 
-use super::GateData;
+use super::{GateData, IdempotencyKey, not_made};
+use crate::attempt::Attempt;
 use crate::identity::Caller;
 use crate::service::holds;
 
@@ -16,7 +17,7 @@ type Id = web::Path<(EventId, ReservationId)>;
     post,
     path = "/events/{event_id}/holds",
     tag = "holds",
-    params(("event_id" = EventId, Path, description = "The event")),
+    params(IdempotencyKey, ("event_id" = EventId, Path, description = "The event")),
     request_body = NewHold,
     responses((status = 201, description = "The hold", body = HoldView)),
     security(("bearer" = []))
@@ -24,10 +25,14 @@ type Id = web::Path<(EventId, ReservationId)>;
 pub async fn create(
     caller: Caller,
     gate: GateData,
+    attempt: Attempt,
     event_id: web::Path<EventId>,
     Json(new): Json<NewHold>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Created().json(holds::create(&gate, *event_id, caller.0, new).await?))
+    match holds::create(&gate, *event_id, caller.0, attempt, new).await {
+        Ok(hold) => Ok(HttpResponse::Created().json(hold)),
+        Err(error) => not_made(error),
+    }
 }
 
 /// `GET /events/{event_id}/holds/{hold_id}`.
@@ -49,7 +54,7 @@ pub async fn read(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<Ho
     post,
     path = "/events/{event_id}/holds/{hold_id}/extend",
     tag = "holds",
-    params(("event_id" = EventId, Path, description = "The event"), ("hold_id" = ReservationId, Path, description = "The hold")),
+    params(IdempotencyKey, ("event_id" = EventId, Path, description = "The event"), ("hold_id" = ReservationId, Path, description = "The hold")),
     responses((status = 200, description = "The hold with its new deadline", body = HoldView)),
     security(("bearer" = []))
 )]

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use actix_ws::{CloseCode, CloseReason};
 use chassis::ApiError;
 use chassis::credential::bearer;
-use chassis::token::TokenKey;
+use chassis::token::TokenKeys;
 use contract::live::close;
 use contract::{Code, EventId};
 
@@ -64,7 +64,7 @@ fn refusal(request: &HttpRequest) -> Option<(u16, &'static str, &'static str)> {
         return Some((close::WRONG_ORIGIN, "not from this origin", "wrong_origin"));
     }
     let offered = offered_token(request.headers()).or_else(|| bearer(request));
-    let is_valid = |token| request.app_data::<web::Data<TokenKey>>().is_some_and(|key| key.verify(token).is_ok());
+    let is_valid = |token| request.app_data::<web::Data<TokenKeys>>().is_some_and(|key| key.verify(token).is_ok());
     (!offered.is_none_or(is_valid)).then_some((close::UNAUTHORIZED, "the token is not valid", "unauthorized"))
 }
 

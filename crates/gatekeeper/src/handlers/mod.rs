@@ -10,12 +10,13 @@ pub mod live;
 pub mod seats;
 pub mod sessions;
 
-use actix_web::web;
+use actix_web::{HttpResponse, ResponseError as _, web};
 use chassis::ApiError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::service::Gate;
+use crate::idempotency::Voided;
+use crate::service::{Gate, ServiceError};
 
 /// What handlers are given.
 pub type GateData = web::Data<Gate>;
@@ -35,6 +36,30 @@ pub struct Paging {
     page: Option<u32>,
     /// At most 100; 20 unless asked otherwise.
     limit: Option<u32>,
+}
+
+/// The reply to an attempt that made nothing. One that can never succeed is marked, so that its Idempotency-Key goes on to
+/// another.
+fn not_made(error: ServiceError) -> Result<HttpResponse, ApiError> {
+    let is_void = matches!(error, ServiceError::Voided);
+    let error = ApiError::from(error);
+    if !is_void {
+        return Err(error);
+    }
+    let mut response = error.error_response();
+    response.extensions_mut().insert(Voided);
+    Ok(response)
+}
+
+/// The header that makes a POST safe to repeat; `crate::idempotency` reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "a description")]
+pub struct IdempotencyKey {
+    /// 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+    /// the first answer again, with `Idempotent-Replayed: true`.
+    #[param(rename = "Idempotency-Key", example = "5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11")]
+    idempotency_key: Option<String>,
 }
 
 impl Paging {

@@ -6,7 +6,8 @@ use chassis::ApiError;
 use contract::EventId;
 use contract::api::{HoldView, Page, SeatMap, SeatStates, TicketView};
 
-use super::{GateData, Paging};
+use super::{GateData, IdempotencyKey, Paging, not_made};
+use crate::attempt::Attempt;
 use crate::identity::Caller;
 use crate::service::{holds, inventory};
 
@@ -80,17 +81,21 @@ pub async fn all(
     post,
     path = "/events/{event_id}/seats/{seat}/lock",
     tag = "seats",
-    params(("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
+    params(IdempotencyKey, ("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
     responses((status = 201, description = "The hold", body = HoldView)),
     security(("bearer" = []))
 )]
 pub async fn lock(
     caller: Caller,
     gate: GateData,
+    attempt: Attempt,
     path: web::Path<(EventId, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (event_id, seat) = path.into_inner();
-    Ok(HttpResponse::Created().json(holds::lock_seat(&gate, event_id, caller.0, &seat).await?))
+    match holds::lock_seat(&gate, event_id, caller.0, attempt, &seat).await {
+        Ok(hold) => Ok(HttpResponse::Created().json(hold)),
+        Err(error) => not_made(error),
+    }
 }
 
 /// `POST /events/{event_id}/seats/{seat}/unlock`.
@@ -98,16 +103,17 @@ pub async fn lock(
     post,
     path = "/events/{event_id}/seats/{seat}/unlock",
     tag = "seats",
-    params(("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
+    params(IdempotencyKey, ("event_id" = EventId, Path, description = "The event"), ("seat" = String, Path, description = "The label, as in A-1-12")),
     responses((status = 204, description = "Released")),
     security(("bearer" = []))
 )]
 pub async fn unlock(
     caller: Caller,
     gate: GateData,
+    attempt: Attempt,
     path: web::Path<(EventId, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (event_id, seat) = path.into_inner();
-    holds::unlock_seat(&gate, event_id, caller.0, &seat).await?;
+    holds::unlock_seat(&gate, event_id, caller.0, attempt, &seat).await?;
     Ok(HttpResponse::NoContent().finish())
 }

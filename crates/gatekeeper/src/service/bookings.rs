@@ -1,37 +1,33 @@
 //! Bookings: from a hold or at once, confirmed, cancelled, read.
 
+use std::time::Instant;
+
 use contract::api::{BookingStatus, BookingView, Confirmation, NewBooking, Page, booking_reference};
-use contract::internal::{Booking, BookingAnswer, CommitRequest, Items, Refusal, Verdict};
-use contract::{Code, CustomerId, ReservationId};
+use contract::internal::{Booking, BookingAnswer, CommitRequest, Items, Outcome, Refusal, Verdict};
+use contract::{Code, CustomerId, Quantity, ReservationId, TierId};
 
 use super::holds::{admit_tier, admitted, parse_quantity, refusal as hold_refusal, seat_taken, sold_out};
 use super::{Gate, ServiceError, refused};
+use crate::attempt::Attempt;
 use crate::catalog::Event;
-use crate::scripts::check_and_decrement::{Attempt, Claim};
-use crate::scripts::{HoldRefusal, begin_commit};
+use crate::scripts::check_and_decrement::Claim;
+use crate::scripts::{Admission, HoldRefusal, begin_commit};
 
 /// Longest name of a payment, in characters.
 const PAYMENT_REFERENCE_CHARS_MAX: usize = 200;
 
 /// Books a hold, or a quantity of a tier at once.
-pub async fn create(gate: &Gate, customer: CustomerId, new: NewBooking) -> Result<BookingView, ServiceError> {
+pub async fn create(
+    gate: &Gate,
+    customer: CustomerId,
+    attempt: Attempt,
+    new: NewBooking,
+) -> Result<BookingView, ServiceError> {
     let event = gate.event(new.event_id).await?;
     match (new.hold_id, new.tier_id, new.quantity) {
         (Some(hold), None, None) => book_hold(gate, &event, customer, hold).await,
         (None, Some(tier), Some(quantity)) => {
-            let quantity = parse_quantity(quantity)?;
-            let rid = ReservationId::fresh();
-            let claim = Claim::Commit { lease_ms: gate.commit_lease_ms };
-            let admission = admit_tier(gate, &event, Attempt { rid, customer, tier, quantity, claim }).await?;
-            let (epoch, _) = admitted(&event, admission)?;
-            let items = Items::Tier(tier, quantity);
-            commit(
-                gate,
-                &event,
-                CommitRequest { rid, event_id: new.event_id, epoch, customer_id: customer, items },
-                false,
-            )
-            .await
+            buy(gate, &event, customer, attempt, (tier, parse_quantity(quantity)?)).await
         }
         _ => Err(ServiceError::Malformed("Send event_id with either hold_id, or tier_id and quantity.".into())),
     }
@@ -91,6 +87,35 @@ fn gone(status: BookingStatus) -> ServiceError {
     refused(Code::Gone, format!("The booking is {} and its tickets are on sale again.", status.as_str()))
 }
 
+async fn buy(
+    gate: &Gate,
+    event: &Event,
+    customer: CustomerId,
+    attempt: Attempt,
+    (tier, quantity): (TierId, Quantity),
+) -> Result<BookingView, ServiceError> {
+    let rid = attempt.rid;
+    // Redis may have been loaded since it was booked, and would take tickets once more.
+    if attempt.is_repeat
+        && let Some(booking) = gate.vault.booking(customer, rid).await?
+    {
+        return Ok(view(event, &booking));
+    }
+    let claim = Claim::Commit { lease_ms: gate.commit_lease_ms };
+    let admission = admit_tier(gate, event, (attempt, customer), (tier, quantity), claim).await?;
+    if matches!(admission, Admission::Expired) {
+        // Redis says that it was voided. The vault's word alone counts.
+        return Err(match gate.vault.resolve(event.record.event_id, vec![rid]).await?.get(&rid) {
+            Some(Outcome::Void) => ServiceError::Voided,
+            _ => ServiceError::OutcomeUnknown(rid),
+        });
+    }
+    let (epoch, _) = admitted(event, admission)?;
+    let items = Items::Tier(tier, quantity);
+    let request = CommitRequest { rid, event_id: event.record.event_id, epoch, customer_id: customer, items };
+    commit(gate, event, request, attempt.until, false).await
+}
+
 async fn book_hold(
     gate: &Gate,
     event: &Event,
@@ -112,17 +137,18 @@ async fn book_hold(
         Err(other) => return Err(hold_refusal(other)),
     };
     let request = CommitRequest { rid, event_id, epoch: hold.epoch, customer_id: customer, items: hold.items };
-    commit(gate, event, request, true).await
+    commit(gate, event, request, None, true).await
 }
 
 async fn commit(
     gate: &Gate,
     event: &Event,
     request: CommitRequest,
+    until: Option<Instant>,
     from_hold: bool,
 ) -> Result<BookingView, ServiceError> {
     let CommitRequest { rid, event_id, epoch, .. } = request;
-    let verdict = gate.commits.commit(request).await;
+    let verdict = gate.commits.commit(request, until).await;
     gate.metrics.bookings.with_label_values(&[outcome(&verdict)]).inc();
     match verdict {
         Verdict::Posted(booking) => Ok(view(event, &booking)),
@@ -157,7 +183,7 @@ fn void(from_hold: bool) -> ServiceError {
     if from_hold {
         refused(Code::HoldExpired, "The inventory was counted again and the hold is void. Nothing was booked.")
     } else {
-        refused(Code::InventoryRebuilding, "The inventory was counted again meanwhile. Nothing was booked; try again.")
+        ServiceError::Voided
     }
 }
 

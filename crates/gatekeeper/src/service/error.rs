@@ -24,6 +24,12 @@ pub enum ServiceError {
     /// The vault failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The attempt can never succeed: the vault has voided it, or its hold ran out before anybody was told of it.
+    #[error("the attempt is void")]
+    Voided,
+    /// Another may have gone on with the attempt.
+    #[error("the attempt took too long")]
+    TookTooLong,
     /// The vault could not say in time whether this attempt has a booking.
     #[error("the outcome of {0} is not known")]
     OutcomeUnknown(ReservationId),
@@ -37,6 +43,13 @@ impl From<ServiceError> for ApiError {
             ServiceError::Malformed(detail) => Self::malformed(detail),
             ServiceError::Script(error) => of_script(&error),
             ServiceError::Vault(error) => of_vault(error),
+            ServiceError::Voided => Self::new(
+                Code::InventoryRebuilding,
+                "The attempt was given up meanwhile. Nothing was taken for it; try again.",
+            ),
+            ServiceError::TookTooLong => {
+                Self::new(Code::Unavailable, "The request took too long. Send it again with the same Idempotency-Key.")
+            }
             ServiceError::OutcomeUnknown(rid) => {
                 let detail =
                     "What became of the booking is not known yet. Ask status_url in a moment: what is there is yours.";

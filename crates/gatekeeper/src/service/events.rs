@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::inventory;
 use super::{Gate, ServiceError};
+use crate::attempt::Attempt;
 use crate::catalog::Event;
 use crate::scripts::read_inventory::Inventory;
 
@@ -16,9 +17,9 @@ use crate::scripts::read_inventory::Inventory;
 const LOAD_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes an event and loads it, so that the first buyer waits for nothing.
-pub async fn create(gate: &Gate, new: &NewEvent) -> Result<EventView, ServiceError> {
+pub async fn create(gate: &Gate, attempt: Attempt, new: &NewEvent) -> Result<EventView, ServiceError> {
     new.validate().map_err(ServiceError::Malformed)?;
-    let event = gate.catalog.remember(gate.vault.create_event(new).await?);
+    let event = gate.catalog.remember(gate.vault.create_event(EventId(attempt.rid.0), new).await?);
     // Should it not be loaded in time, it is made all the same, and the first request for it has it loaded.
     let _ = tokio::time::timeout(LOAD_WAIT, gate.reloader.reload(event.record.event_id, None)).await;
     Ok(show(gate, &event).await)

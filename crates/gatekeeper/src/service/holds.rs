@@ -10,9 +10,10 @@ use contract::{Code, CustomerId, EventId, Quantity, ReservationId, SeatIndex, Se
 use jiff::Timestamp;
 
 use super::{Gate, ServiceError, refused};
+use crate::attempt::Attempt;
 use crate::catalog::Event;
 use crate::keys::EventKeys;
-use crate::scripts::check_and_decrement::{self, Attempt, Claim};
+use crate::scripts::check_and_decrement::{self, Claim};
 use crate::scripts::release_hold::{self, Release};
 use crate::scripts::{Admission, Hold, HoldRefusal, ScriptError, extend_hold, hold_seats, read_hold};
 use crate::tally::Ending;
@@ -30,12 +31,15 @@ pub async fn create(
     gate: &Gate,
     event_id: EventId,
     customer: CustomerId,
+    attempt: Attempt,
     new: NewHold,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
     match (new.seats, new.tier_id, new.quantity) {
-        (Some(seats), None, None) => hold_seats(gate, &event, customer, &parse_seats(&event, &seats)?).await,
-        (None, Some(tier), Some(quantity)) => hold_tier(gate, &event, customer, tier, parse_quantity(quantity)?).await,
+        (Some(seats), None, None) => hold_seats(gate, &event, customer, attempt, &parse_seats(&event, &seats)?).await,
+        (None, Some(tier), Some(quantity)) => {
+            hold_tier(gate, &event, customer, attempt, (tier, parse_quantity(quantity)?)).await
+        }
         _ => Err(ServiceError::Malformed("Send either seats, or tier_id and quantity.".into())),
     }
 }
@@ -45,20 +49,29 @@ pub async fn lock_seat(
     gate: &Gate,
     event_id: EventId,
     customer: CustomerId,
+    attempt: Attempt,
     seat: &str,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
     let seat = parse_seat(&event, seat)?;
-    hold_seats(gate, &event, customer, &[seat]).await
+    hold_seats(gate, &event, customer, attempt, &[seat]).await
 }
 
 /// Gives one seat of the caller's back.
-pub async fn unlock_seat(gate: &Gate, event_id: EventId, customer: CustomerId, seat: &str) -> Result<(), ServiceError> {
+pub async fn unlock_seat(
+    gate: &Gate,
+    event_id: EventId,
+    customer: CustomerId,
+    attempt: Attempt,
+    seat: &str,
+) -> Result<(), ServiceError> {
     let event = gate.event(event_id).await?;
     let seat = parse_seat(&event, seat)?;
     let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), customer).await;
     match released.map_err(|error| gate.failed(event_id, error))? {
         Ok(()) => Ok(()),
+        // It may have been given back the first time.
+        Err(HoldRefusal::NotFound | HoldRefusal::Expired) if attempt.is_repeat => Ok(()),
         Err(HoldRefusal::NotFound | HoldRefusal::Expired) => Err(ServiceError::NotFound("lock")),
         Err(HoldRefusal::NotOwner) => Err(refused(Code::Forbidden, "You have no lock on this seat.")),
         Err(other) => Err(refusal(other)),
@@ -124,26 +137,38 @@ pub(super) fn parse_quantity(quantity: i64) -> Result<Quantity, ServiceError> {
 }
 
 /// Asks the gate for tickets of a tier, by way of the latch.
-pub(super) async fn admit_tier(gate: &Gate, event: &Event, attempt: Attempt) -> Result<Admission, ServiceError> {
+pub(super) async fn admit_tier(
+    gate: &Gate,
+    event: &Event,
+    (attempt, customer): (Attempt, CustomerId),
+    (tier, quantity): (TierId, Quantity),
+    claim: Claim,
+) -> Result<Admission, ServiceError> {
     let event_id = event.record.event_id;
-    if event.tier(attempt.tier).is_none() {
+    if event.tier(tier).is_none() {
         return Err(ServiceError::NotFound("tier"));
     }
     let asked_at = Instant::now();
-    if let Some(available) = gate.latch.refuses(event_id, attempt.tier, attempt.quantity.get(), asked_at) {
+    if let Some(available) =
+        (!attempt.is_repeat).then(|| gate.latch.refuses(event_id, tier, quantity.get(), asked_at)).flatten()
+    {
         gate.metrics.latch_hits.inc();
         gate.tally.count(event_id, Ending::SoldOut);
         return Ok(Admission::SoldOut { available });
     }
-    let admission = check_and_decrement::call(&gate.link, &event.keys, attempt).await.map_err(|error| {
-        if matches!(attempt.claim, Claim::Hold { .. }) {
-            abandon(gate, event_id, attempt.rid, attempt.customer, &error);
+    if attempt.is_over() {
+        return Err(ServiceError::TookTooLong);
+    }
+    let asked = check_and_decrement::Attempt { rid: attempt.rid, customer, tier, quantity, claim };
+    let admission = check_and_decrement::call(&gate.link, &event.keys, asked).await.map_err(|error| {
+        if matches!(claim, Claim::Hold { .. }) {
+            abandon(gate, event_id, attempt, customer, &error);
         }
         gate.failed(event_id, error)
     })?;
     gate.count(event_id, &admission);
     if let Admission::SoldOut { available } = admission {
-        gate.latch.close(event_id, attempt.tier, available, asked_at);
+        gate.latch.close(event_id, tier, available, asked_at);
     }
     Ok(admission)
 }
@@ -196,44 +221,56 @@ fn closed_because(event: &Event, now: Timestamp) -> String {
     }
 }
 
+/// A hold that nobody was told of and that ran out meanwhile is followed by another.
+fn held(event: &Event, attempt: Attempt, admission: Admission) -> Result<(i64, Timestamp), ServiceError> {
+    if attempt.is_repeat && matches!(admission, Admission::Expired) {
+        return Err(ServiceError::Voided);
+    }
+    admitted(event, admission)
+}
+
 async fn hold_tier(
     gate: &Gate,
     event: &Event,
     customer: CustomerId,
-    tier: TierId,
-    quantity: Quantity,
+    attempt: Attempt,
+    (tier, quantity): (TierId, Quantity),
 ) -> Result<HoldView, ServiceError> {
-    let rid = ReservationId::fresh();
     let ttl_ms = ttl_ms(event);
     let claim = Claim::Hold { ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
-    let admission = admit_tier(gate, event, Attempt { rid, customer, tier, quantity, claim }).await?;
-    let (epoch, deadline) = admitted(event, admission)?;
-    view(event, rid, &Hold { epoch, deadline, items: Items::Tier(tier, quantity) })
+    let admission = admit_tier(gate, event, (attempt, customer), (tier, quantity), claim).await?;
+    let (epoch, deadline) = held(event, attempt, admission)?;
+    view(event, attempt.rid, &Hold { epoch, deadline, items: Items::Tier(tier, quantity) })
 }
 
 async fn hold_seats(
     gate: &Gate,
     event: &Event,
     customer: CustomerId,
+    attempt: Attempt,
     seats: &[SeatIndex],
 ) -> Result<HoldView, ServiceError> {
-    let rid = ReservationId::fresh();
+    let rid = attempt.rid;
     let ttl_ms = ttl_ms(event);
-    let attempt = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    let asked = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    if attempt.is_over() {
+        return Err(ServiceError::TookTooLong);
+    }
     let event_id = event.record.event_id;
-    let admission = hold_seats::call(&gate.link, &event.keys, attempt).await.map_err(|error| {
-        abandon(gate, event_id, rid, customer, &error);
+    let admission = hold_seats::call(&gate.link, &event.keys, asked).await.map_err(|error| {
+        abandon(gate, event_id, attempt, customer, &error);
         gate.failed(event_id, error)
     })?;
     gate.count(event_id, &admission);
-    let (epoch, deadline) = admitted(event, admission)?;
+    let (epoch, deadline) = held(event, attempt, admission)?;
     view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
 }
 
-/// After a lost reply the hold may be there, and nobody was told its id: it is released in the background. A commit's
-/// short lease sees to itself.
-fn abandon(gate: &Gate, event: EventId, rid: ReservationId, customer: CustomerId, error: &ScriptError) {
-    if !matches!(error, ScriptError::Redis { .. } | ScriptError::Link(_)) {
+/// After a lost reply the hold may be there, and nobody was told its id: it is released in the background, unless its client
+/// can come back for it by a key. A commit's short lease sees to itself.
+fn abandon(gate: &Gate, event: EventId, attempt: Attempt, customer: CustomerId, error: &ScriptError) {
+    let rid = attempt.rid;
+    if attempt.is_keyed || !matches!(error, ScriptError::Redis { .. } | ScriptError::Link(_)) {
         return;
     }
     // Beyond this many, holds are left to their deadlines.

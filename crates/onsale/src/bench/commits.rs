@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use contract::internal::{CommitBatch, CommitRequest, Items};
+use contract::internal::{Batch, CommitRequest, Items};
 use contract::{CustomerId, Quantity, ReservationId, paths};
 use reqwest::header::CONTENT_TYPE;
 
@@ -59,5 +59,5 @@ fn batch(event_id: contract::EventId, tier: contract::TierId, epoch: i64) -> any
         customer_id: CustomerId::fresh(),
         items: Items::Tier(tier, one),
     };
-    Ok(serde_json::to_vec(&CommitBatch { items: (0..BATCH).map(commit).collect() })?)
+    Ok(serde_json::to_vec(&Batch { items: (0..BATCH).map(commit).collect() })?)
 }

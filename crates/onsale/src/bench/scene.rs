@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chassis::token::{Identity, Role as TokenRole, TokenKey};
+use chassis::token::{Identity, Role as TokenRole, TokenKeys};
 use contract::{CustomerId, EventId, TierId};
 use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
@@ -168,10 +168,10 @@ impl Sale {
     fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
         let secrets = std::fs::read(self.stack.data().join("secrets.json"))?;
         let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets)?;
-        let key: TokenKey = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
+        let key: TokenKeys = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
         // As sessions make them.
         let token = || {
-            let guest = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Guest };
+            let guest = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Customer };
             Ok(key.sign(guest, Timestamp::now(), SignedDuration::from_hours(24))?.0)
         };
         (0..count).map(|_| token()).collect()

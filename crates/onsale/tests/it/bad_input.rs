@@ -205,14 +205,14 @@ async fn bad_events_are_refused_with_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_and_one_not_yet_valid_are_refused() {
-    use chassis::token::{Identity, Role, TokenKey};
+    use chassis::token::{Identity, Role, TokenKeys};
     use jiff::{SignedDuration, Timestamp};
 
     let system = crate::support::private().await;
     let secrets = std::fs::read(system.stack.data().join("secrets.json")).unwrap();
     let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets).unwrap();
-    let key: TokenKey = secrets.token_key.parse().unwrap();
-    let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Guest };
+    let key: TokenKeys = secrets.token_key.parse().unwrap();
+    let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Customer };
     let (hour, now) = (SignedDuration::from_hours(1), Timestamp::now());
     let token_from = |from: Timestamp| key.sign(guest, from, hour).unwrap().0;
     let (event, tier) = system.tier_event(10).await;

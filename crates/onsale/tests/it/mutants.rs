@@ -12,6 +12,7 @@ use stampede::check::Invariant::{self, I1, I2, I3, I5, I6, I7, I11, I13};
 use stampede::{Report, Scenario, Verdict};
 
 use crate::fencing::{old_epochs_are_fenced, posted_is_for_ever, void_is_for_ever};
+use crate::idempotency::{keys_are_their_customers_alone, the_next_continues_what_a_dead_replica_began};
 use crate::ownership::owners_alone_use_holds;
 use crate::stampede::{plan, run};
 use crate::support::{Private, System, broken, broken_and_alone, eventually};
@@ -125,6 +126,19 @@ async fn a_key_without_its_customer_is_caught() {
     let system = broken(&["key-without-customer"]).await;
     is_caught("anyone may book", "book another's hold", owners_alone_use_holds(&system)).await;
     is_caught("anyone may replay", "not_yours", posted_is_for_ever(&system)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_without_its_customer_is_caught() {
+    let system = broken(&["keys-of-everyone"]).await;
+    is_caught("anyone may replay", "another customer's answer", keys_are_their_customers_alone(&system)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_without_its_rid_is_caught() {
+    let system = broken(&["fresh-rid-each-time"]).await;
+    let test = the_next_continues_what_a_dead_replica_began(&system);
+    is_caught("a repetition buys again", "one purchase", test).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -208,7 +208,7 @@ fn a_minted_token_is_signed_with_the_given_key() {
     };
     let minted = token(&["--admin"], &key);
     let text = String::from_utf8(minted.stdout).unwrap();
-    let checked = key.parse::<chassis::token::TokenKey>().unwrap().verify(text.trim()).unwrap();
+    let checked = key.parse::<chassis::token::TokenKeys>().unwrap().verify(text.trim()).unwrap();
     assert_eq!(checked.role, chassis::token::Role::Admin);
     let refused = token(&["--admin"], "short");
     assert!(!refused.status.success());

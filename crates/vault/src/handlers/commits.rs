@@ -5,20 +5,18 @@ use std::collections::HashMap;
 use actix_web::web;
 use chassis::credential::ServiceCaller;
 use chassis::{ApiError, Json};
-use contract::Code;
-use contract::internal::{
-    COMMITS_PER_BATCH_MAX, CommitBatch, CommitRequest, Outcome, RESOLVES_MAX, ResolveRequest, Verdict,
-};
+use contract::internal::{Batch, COMMITS_PER_BATCH_MAX, CommitRequest, Outcome, RESOLVES_MAX, ResolveRequest, Verdict};
 use futures_util::future::join_all;
 
+use super::check_len;
 use crate::committer::{Answer, Command, Committer};
 
 /// `POST /internal/commits`: a verdict for each, in order, once it is durable.
 pub async fn commit(
     _: ServiceCaller,
     committer: web::Data<Committer>,
-    Json(batch): Json<CommitBatch<CommitRequest>>,
-) -> Result<web::Json<CommitBatch<Verdict>>, ApiError> {
+    Json(batch): Json<Batch<CommitRequest>>,
+) -> Result<web::Json<Batch<Verdict>>, ApiError> {
     check_len(batch.items.len(), COMMITS_PER_BATCH_MAX)?;
     let submitted: Vec<_> =
         batch.items.into_iter().map(|request| committer.submit(request.event_id, Command::Commit(request))).collect();
@@ -29,7 +27,7 @@ pub async fn commit(
         },
         Err(_) => Verdict::Unknown,
     }));
-    Ok(web::Json(CommitBatch { items: answers.await }))
+    Ok(web::Json(Batch { items: answers.await }))
 }
 
 /// `POST /internal/resolve`: what became of each attempt. Those nobody posted can never be posted afterwards.
@@ -46,11 +44,4 @@ pub async fn resolve(
         });
     // An attempt that could not be resolved now is simply not in the answer; it stays overdue and is asked again.
     Ok(web::Json(join_all(asked).await.into_iter().flatten().collect()))
-}
-
-fn check_len(len: usize, most: usize) -> Result<(), ApiError> {
-    if len > most {
-        return Err(ApiError::new(Code::Malformed, format!("at most {most} in one request, not {len}")));
-    }
-    Ok(())
 }

@@ -19,15 +19,22 @@ pub struct Paging {
     pub limit: u32,
 }
 
-/// `POST /internal/events`.
+/// Under which id an event is made, if not any; asked again with the same, it is the same event.
+#[derive(Deserialize)]
+pub struct Chosen {
+    event_id: Option<EventId>,
+}
+
+/// `POST /internal/events`, perhaps with `?event_id`.
 pub async fn create(
     _: ServiceCaller,
     store: web::Data<Store>,
+    chosen: web::Query<Chosen>,
     Json(new): Json<NewEvent>,
 ) -> Result<HttpResponse, ApiError> {
     new.validate().map_err(ApiError::malformed)?;
-    let event = store.create_event(EventId::fresh(), &new).await?;
-    tracing::info!(event_id = %event.event_id, "an event was made");
+    let event = store.create_event(chosen.event_id.unwrap_or_else(EventId::fresh), &new).await?;
+    tracing::info!(event_id = %event.event_id, "an event was made, or was there");
     Ok(HttpResponse::Created().json(event))
 }
 

@@ -4,12 +4,21 @@ pub mod bookings;
 pub mod commits;
 pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod journal;
 
 use chassis::ApiError;
 use contract::Code;
 
 use crate::store::StoreError;
+
+/// What travels together is bounded.
+fn check_len(len: usize, most: usize) -> Result<(), ApiError> {
+    if len > most {
+        return Err(ApiError::new(Code::Malformed, format!("at most {most} in one request, not {len}")));
+    }
+    Ok(())
+}
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {

@@ -15,7 +15,7 @@ const EVENT_COLUMNS: &str = "e.event_id, e.name, e.venue, e.starts_at, e.ends_at
         'capacity', t.capacity) FROM tiers t WHERE t.event_id = e.event_id ORDER BY t.ordinal) AS tiers";
 
 impl Store {
-    /// Makes an event with all its tiers and seats, or nothing.
+    /// Makes an event with all its tiers and seats, or nothing. One that is there under this id is left as it is.
     pub async fn create_event(&self, event_id: EventId, new: &NewEvent) -> Result<EventRecord, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -23,7 +23,7 @@ impl Store {
         let made = tx
             .execute(
                 "INSERT INTO events (event_id, name, venue, starts_at, ends_at, on_sale_at, currency, per_customer_max, \
-                 hold_ttl_seconds, payment_ttl_seconds, sections) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 hold_ttl_seconds, payment_ttl_seconds, sections) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (event_id) DO NOTHING",
                 &[
                     &id,
                     &new.name,
@@ -39,9 +39,10 @@ impl Store {
                 ],
             )
             .await?;
-        expect_rows("insert event", 1, made)?;
-        insert_tiers(&tx, id, new).await?;
-        insert_seats(&tx, id, &Seating::new(new.sections.clone())).await?;
+        if made == 1 {
+            insert_tiers(&tx, id, new).await?;
+            insert_seats(&tx, id, &Seating::new(new.sections.clone())).await?;
+        }
         let record = event(&tx.query_one(&select_event(), &[&id]).await?)?;
         tx.commit().await?;
         Ok(record)

@@ -5,6 +5,7 @@ mod batch;
 mod bookings;
 mod epochs;
 mod events;
+mod idempotency;
 mod journal;
 mod rows;
 mod start;
