@@ -85,7 +85,7 @@ mod tests {
 
     /// `path method`, as written in `routes.rs`.
     fn routed() -> BTreeSet<String> {
-        let resources = include_str!("routes.rs").split(".service(resource(\"").skip(1);
+        let resources = include_str!("routes.rs").split("resource(\"").skip(1);
         let of_resource = |text: &str| {
             let (path, rest) = text.split_once('"').unwrap();
             let methods: Vec<_> = rest.split("().to(").collect();
