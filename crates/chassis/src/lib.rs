@@ -1,6 +1,7 @@
-//! What a service stands on: logs, metrics, request ids, problem bodies, tokens and the server itself.
+//! What a service stands on: settings, logs, metrics, request ids, problem bodies, tokens and the server itself.
 
 pub mod api_error;
+pub mod config;
 pub mod credential;
 pub mod deadline;
 pub mod faults;

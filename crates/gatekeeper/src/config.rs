@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chassis::config::{Secret, SecretSetting};
 use chassis::credential::Credential;
 use chassis::log;
 use chassis::token::TokenKeys;
@@ -10,9 +11,21 @@ use clap::Parser;
 
 use crate::feed::FeedSettings;
 
+/// What may be in files instead, named by the variable with `_FILE` behind it.
+pub const SECRETS: &[SecretSetting] = &[
+    SecretSetting { flag: "redis-url", variable: "ONSALE_REDIS_URL" },
+    SecretSetting { flag: "service-credential", variable: "ONSALE_SERVICE_CREDENTIAL" },
+    SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" },
+];
+
 /// The gatekeeper is the public API of Onsale. Run as many as the load asks for.
 #[derive(Debug, Clone, Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "Secrets may be in files: ONSALE_REDIS_URL_FILE, ONSALE_SERVICE_CREDENTIAL_FILE and \
+    ONSALE_TOKEN_KEY_FILE name them."
+)]
 pub struct Config {
     /// Where to listen; nginx stands in front.
     #[arg(long, env = "ONSALE_LISTEN", default_value = "127.0.0.1:8080")]
@@ -20,7 +33,7 @@ pub struct Config {
 
     /// Redis, as `redis://:password@host:port/`.
     #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
-    pub redis_url: String,
+    pub redis_url: Secret,
 
     /// The vault, as `http://host:port`.
     #[arg(long, env = "ONSALE_VAULT_URL")]

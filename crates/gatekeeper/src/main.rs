@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use chassis::server;
-use clap::Parser as _;
-use gatekeeper::config::Config;
+use gatekeeper::config::{Config, SECRETS};
 use gatekeeper::startup::Application;
 
 #[global_allocator]
@@ -12,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let config: Config = chassis::config::parse(SECRETS);
     let (format, filter) = (config.log_format, config.log_filter.clone());
     server::run_process(format, &filter, async { Application::build(config)?.run().await }).await
 }

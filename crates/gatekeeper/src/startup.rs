@@ -66,7 +66,7 @@ impl Application {
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
             // A connection's driver lives on the worker that opened it, so each worker has its own.
-            let link = Link::new(&redis_url).map_or_else(|_| gate.link.clone(), Arc::new);
+            let link = Link::new(redis_url.expose()).map_or_else(|_| gate.link.clone(), Arc::new);
             App::new()
                 .wrap(middleware::from_fn(telemetry::observe))
                 .app_data(BodyLimit::default())
@@ -115,7 +115,7 @@ async fn stop_on_signal(feed: Feed) {
 }
 
 fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {
-    let link = Arc::new(Link::new(&config.redis_url).context("ONSALE_REDIS_URL is not a Redis address")?);
+    let link = Arc::new(Link::new(config.redis_url.expose()).context("ONSALE_REDIS_URL is not a Redis address")?);
     let vault = VaultClient::new(&config.vault_url, &config.service_credential)?;
     let metrics = GateMetrics::register(metrics.registry())?;
     let catalog = Arc::new(Catalog::new(vault.clone()));

@@ -3,13 +3,25 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use chassis::config::{Secret, SecretSetting};
 use chassis::credential::Credential;
 use chassis::log;
 use clap::Parser;
 
+/// What may be in files instead, named by the variable with `_FILE` behind it.
+pub const SECRETS: &[SecretSetting] = &[
+    SecretSetting { flag: "database-url", variable: "ONSALE_DATABASE_URL" },
+    SecretSetting { flag: "service-credential", variable: "ONSALE_SERVICE_CREDENTIAL" },
+];
+
 /// The vault makes each winner durable. It is internal: only gatekeepers talk to it.
 #[derive(Debug, Clone, Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "Secrets may be in files: ONSALE_DATABASE_URL_FILE and ONSALE_SERVICE_CREDENTIAL_FILE \
+    name them."
+)]
 pub struct Config {
     /// Where to listen: a loopback or private address.
     #[arg(long, env = "ONSALE_VAULT_LISTEN", default_value = "127.0.0.1:8090")]
@@ -21,7 +33,7 @@ pub struct Config {
 
     /// Postgres, as `postgres://user:password@host/database` or a key=value string.
     #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]
-    pub database_url: String,
+    pub database_url: Secret,
 
     /// What gatekeepers show: at least 32 characters.
     #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]

@@ -38,7 +38,7 @@ impl Application {
             "{} is neither a loopback nor a private address; --listen-anywhere permits it",
             config.listen
         );
-        let store = Store::new(&config.database_url, config.pool_size_max)?;
+        let store = Store::new(config.database_url.expose(), config.pool_size_max)?;
         wait_for_postgres(&store).await?;
         store.assert_durable().await?;
         store.migrate().await.context("the schema could not be brought up to date")?;

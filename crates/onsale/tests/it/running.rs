@@ -195,6 +195,52 @@ async fn a_vault_refuses_a_postgres_that_could_forget() {
     assert!(error.contains("fsync=off"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_come_from_files_and_are_never_shown() {
+    let ready = &crate::support::shared().await.ready;
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let key = "k".repeat(32);
+    let port = stack::ports::free().unwrap();
+    let gatekeeper = |token_key: &std::path::Path| {
+        let mut command = Command::new(std::path::Path::new(env!("CARGO_BIN_EXE_onsale")).with_file_name("gatekeeper"));
+        command
+            .env_clear()
+            .env("ONSALE_LISTEN", format!("127.0.0.1:{port}"))
+            .env("ONSALE_VAULT_URL", &ready.vault)
+            .env("ONSALE_REDIS_URL_FILE", file("redis", &ready.redis))
+            .env("ONSALE_SERVICE_CREDENTIAL_FILE", file("credential", &format!("{}\n", ready.service_credential)))
+            .env("ONSALE_TOKEN_KEY_FILE", token_key)
+            .stderr(std::process::Stdio::piped());
+        command
+    };
+    let mut running = gatekeeper(&file("key", &key)).spawn().unwrap();
+    let client = stack::Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
+    let is_ready = async || client.get("/ready").await.is_ok_and(|answer| answer.status == 200);
+    crate::support::eventually("it is ready", Duration::from_secs(10), is_ready).await;
+    let guest = client.guest().await.unwrap();
+    assert_eq!(guest.get("/api/v1/bookings").await.unwrap().status, 200);
+    running.kill().unwrap();
+    running.wait().unwrap();
+
+    let refused = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = refused(&mut gatekeeper(&file("short", "hush-hush")));
+    assert!(said.contains("--token-key") && said.contains("at least 32"), "{said}");
+    assert!(!said.contains("hush-hush"), "{said}");
+    let said = refused(gatekeeper(&file("key", &key)).env("ONSALE_TOKEN_KEY", &key));
+    assert!(said.contains("ONSALE_TOKEN_KEY and ONSALE_TOKEN_KEY_FILE are both set"), "{said}");
+    let said = refused(&mut gatekeeper(&folder.path().join("nowhere")));
+    assert!(said.contains("nowhere cannot be read"), "{said}");
+}
+
 #[test]
 fn a_minted_token_is_signed_with_the_given_key() {
     let key = "k".repeat(32);
