@@ -75,8 +75,9 @@ fn read_files(secrets: &[SecretSetting]) -> Result<Vec<OsString>, String> {
     Ok(arguments)
 }
 
-/// clap shows the value it cannot use.
-fn without_secrets(mut error: clap::Error, secrets: &[SecretSetting]) -> clap::Error {
+/// The same error without the value: clap shows what it cannot use.
+#[must_use]
+pub fn without_secrets(mut error: clap::Error, secrets: &[SecretSetting]) -> clap::Error {
     let is_secret = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(shown)) => {
             secrets.iter().any(|secret| shown.split([' ', '=']).next() == Some(&format!("--{}", secret.flag)))

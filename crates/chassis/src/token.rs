@@ -29,6 +29,7 @@ const KEYS_MAX: usize = 8;
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Buys tickets.
+    #[serde(alias = "guest")]
     Customer,
     /// Pauses and resumes sales, and audits them.
     Operator,
@@ -141,22 +142,20 @@ impl TokenKeys {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenError);
         }
-        let key = self.key_of(token)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
-        let claims = claims.map_err(|_| TokenError)?.claims;
-        Ok(Identity { customer_id: claims.sub, role: claims.role })
+        let claims = self.keys_of(token)?.find_map(|key| {
+            jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok().map(|token| token.claims)
+        });
+        claims.map(|claims| Identity { customer_id: claims.sub, role: claims.role }).ok_or(TokenError)
     }
 
-    /// The key a token says it was signed with; the first, should it not say. While there is but one, it is that.
-    fn key_of(&self, token: &str) -> Result<&Key, TokenError> {
-        if let [only] = self.keys.as_slice() {
-            return Ok(only);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError)?;
-        match header.kid {
-            Some(kid) => self.keys.iter().find(|key| key.kid == kid).ok_or(TokenError),
-            None => Ok(&self.keys[0]),
-        }
+    /// The keys a token may have been signed with: the one it names, or any, should it name none.
+    fn keys_of(&self, token: &str) -> Result<impl Iterator<Item = &Key>, TokenError> {
+        let named = match self.keys.as_slice() {
+            // Nothing to choose from.
+            [_] => None,
+            _ => jsonwebtoken::decode_header(token).map_err(|_| TokenError)?.kid,
+        };
+        Ok(self.keys.iter().filter(move |key| named.as_ref().is_none_or(|named| *named == key.kid)))
     }
 }
 
@@ -201,6 +200,31 @@ mod tests {
         let good = "k".repeat(32);
         for bad in ["short".to_owned(), format!("{good},short"), format!("{good},"), [good.as_str(); 9].join(",")] {
             assert!(bad.parse::<TokenKeys>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_checked_with_the_key_it_names_and_no_other() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let both: TokenKeys = format!("{new},{old}").parse().unwrap();
+        let named = |kid: Option<String>| {
+            let header = Header { kid, ..Header::new(Algorithm::HS256) };
+            let now = Timestamp::now().as_second();
+            let claims = Claims {
+                sub: CustomerId::fresh(),
+                role: Role::Customer,
+                iss: ISSUER.into(),
+                aud: AUDIENCE.into(),
+                iat: now,
+                nbf: now,
+                exp: now + 60,
+            };
+            let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(old.as_bytes())).unwrap();
+            both.verify(&token).is_ok()
+        };
+        assert!(named(Some(kid(&old))) && named(None));
+        for wrong in [kid(&new), String::new(), "../../dev/null".into(), "k".repeat(1_000)] {
+            assert!(!named(Some(wrong.clone())), "{wrong:.40}");
         }
     }
 

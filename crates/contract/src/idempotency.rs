@@ -80,8 +80,10 @@ pub enum KeyReply {
     Claimed {
         /// Under this id, which it keeps however often it is tried.
         rid: ReservationId,
-        /// How often it was begun, this time included. Only the last one's word counts.
+        /// How often the key was claimed, this time included. Only the last one's word counts.
         turn: i64,
+        /// Whether the attempt was begun before and nobody knows how far it came.
+        is_repeat: bool,
     },
     /// It was answered before, and this stands.
     Answered(KeptAnswer),

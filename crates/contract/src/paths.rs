@@ -6,6 +6,8 @@ use crate::ids::{CustomerId, EventId, ReservationId};
 pub const API: &str = "/api/v1";
 /// The public API described by itself.
 pub const OPENAPI: &str = "/api/openapi.json";
+/// The same for people, to read and to try.
+pub const DOCS: &str = "/api/docs";
 /// The prefix of the vault's API; nginx never forwards it.
 pub const INTERNAL: &str = "/internal";
 /// Liveness: touches nothing.

@@ -16,6 +16,8 @@ pub fn configure(app: &mut ServiceConfig) {
         .service(resource(paths::READY, [get().to(health::ready)]))
         .service(resource(paths::METRICS, [get().to(metrics::expose)]))
         .service(resource(paths::OPENAPI, [get().to(description::read)]))
+        .service(web::redirect(paths::DOCS, "/api/docs/"))
+        .service(description::swagger_ui())
         .service(web::scope(paths::API).configure(api))
         .default_service(web::to(api_error::no_such_path));
 }

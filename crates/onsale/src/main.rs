@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
+use chassis::config::{SecretSetting, without_secrets};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use onsale::{audit, bench, demo, lab, stampede, token, up};
+
+/// What is not shown, even if it cannot be used.
+const SECRETS: &[SecretSetting] = &[SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" }];
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,7 +45,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let command = Arguments::try_parse().unwrap_or_else(|error| without_secrets(error, SECRETS).exit()).command;
     let ends_by_itself = matches!(command, Command::Up(_) | Command::Baseline(_));
     tokio::select! {
         status = carry_out(command) => status,

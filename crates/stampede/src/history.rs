@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use contract::api::EventView;
 use contract::{CustomerId, ReservationId, TierId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::evidence::Evidence;
 use crate::outcome::{Expects, Outcome};
@@ -19,6 +20,8 @@ use crate::run::Plan;
 pub enum Action {
     /// Tickets of a tier at once.
     Buy(TierId, u32),
+    /// The same under an Idempotency-Key. Sent again, it must be answered the same, whatever the answer is.
+    BuyOnce(TierId, u32, Uuid),
     /// Tickets of a tier for a while.
     HoldTier(TierId, u32),
     /// Seats, by label, for a while.
@@ -45,15 +48,36 @@ impl Action {
             Self::Extend(rid) | Self::Release(rid) | Self::Book(rid) | Self::Confirm(rid) | Self::Cancel(rid) => {
                 Some(*rid)
             }
-            Self::Buy(..) | Self::HoldTier(..) | Self::HoldSeats(_) | Self::Read(_) => None,
+            Self::Buy(..) | Self::BuyOnce(..) | Self::HoldTier(..) | Self::HoldSeats(_) | Self::Read(_) => None,
         }
+    }
+
+    /// The tickets it is to buy at once.
+    #[must_use]
+    pub fn purchase(&self) -> Option<(TierId, u32)> {
+        match self {
+            Self::Buy(tier, quantity) | Self::BuyOnce(tier, quantity, _) => Some((*tier, *quantity)),
+            _ => None,
+        }
+    }
+
+    /// The Idempotency-Key it is sent with.
+    #[must_use]
+    pub fn key(&self) -> Option<Uuid> {
+        if let Self::BuyOnce(.., key) = self { Some(*key) } else { None }
+    }
+
+    /// Whether sending it again changes nothing.
+    #[must_use]
+    pub fn can_be_repeated(&self) -> bool {
+        self.rid().is_some() || self.key().is_some()
     }
 
     /// What a 2xx carries.
     #[must_use]
     pub fn expects(&self) -> Expects {
         match self {
-            Self::Buy(..) | Self::Book(_) => Expects::Booking,
+            Self::Buy(..) | Self::BuyOnce(..) | Self::Book(_) => Expects::Booking,
             Self::HoldTier(..) | Self::HoldSeats(_) => Expects::Hold,
             _ => Expects::Nothing,
         }

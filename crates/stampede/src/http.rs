@@ -55,12 +55,27 @@ impl Http {
         token: Option<&HeaderValue>,
         body: Option<Bytes>,
     ) -> Result<(u16, Bytes), Lost> {
+        self.call_with_key(method, path, token, None, body).await
+    }
+
+    /// The same with an Idempotency-Key.
+    pub async fn call_with_key(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&HeaderValue>,
+        key: Option<HeaderValue>,
+        body: Option<Bytes>,
+    ) -> Result<(u16, Bytes), Lost> {
         let Ok(permit) = tokio::time::timeout(self.patience, self.connections.acquire()).await else {
             return Err(Lost::NotSent("no connection was free".into()));
         };
         let _permit = permit.map_err(|_| Lost::NotSent("closed".into()))?;
         let mut sender = self.connection().await?;
         let mut request = self.request(method, path, token, body);
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key);
+        }
         let exchange = async {
             loop {
                 match sender.try_send_request(request).await {

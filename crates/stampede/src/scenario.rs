@@ -6,6 +6,7 @@ use contract::api::{EventView, NewEvent};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use stack::demo;
+use uuid::Uuid;
 
 use crate::check::Invariant;
 
@@ -32,6 +33,8 @@ pub enum Scenario {
 pub enum Step {
     /// Buys tickets of a tier at once.
     Buy(TierId, u32),
+    /// The same under an Idempotency-Key.
+    BuyOnce(TierId, u32, Uuid),
     /// Holds tickets of a tier.
     HoldTier(TierId, u32),
     /// Holds seats.
@@ -152,7 +155,13 @@ fn browse(event: &EventView, rng: &mut Rng) -> Visit {
 
 fn mixed(event: &EventView, rng: &mut Rng) -> Visit {
     match rng.u8(..20) {
-        0..=5 => vec![(0, Step::Buy(event.tiers[0].tier_id, rng.u32(1..=3)))],
+        0..=2 => vec![(0, Step::Buy(event.tiers[0].tier_id, rng.u32(1..=3)))],
+        3..=5 => {
+            let key = Uuid::from_u128(rng.u128(..));
+            let once = Step::BuyOnce(event.tiers[0].tier_id, rng.u32(1..=3), key);
+            let again = if rng.bool() { vec![(rng.u64(..300), once.clone())] } else { Vec::new() };
+            [vec![(0, once)], again].concat()
+        }
         6..=13 => {
             let mut visit = vec![(0, hold(event, rng))];
             if rng.u8(..4) == 0 {

@@ -35,7 +35,7 @@ pub async fn replay_unknown(ground: &Ground, customers: &[Customer], operations:
     let mut seen = HashSet::new();
     let unknown: Vec<_> = operations
         .iter()
-        .filter(|operation| operation.outcome.is_unknown() && operation.action.rid().is_some())
+        .filter(|operation| operation.outcome.is_unknown() && operation.action.can_be_repeated())
         .filter(|operation| seen.insert(&operation.action))
         .map(|operation| (operation.arrival, operation.customer, operation.action.clone()))
         .collect();

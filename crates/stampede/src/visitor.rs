@@ -43,7 +43,8 @@ impl Ground {
     pub async fn perform(&self, arrival: u32, customer: &Customer, action: Action, intended_us: u64) -> Operation {
         let (method, path, body) = self.request(&action);
         let invoked_us = self.now_us();
-        let reply = self.http.call(method, &path, Some(&customer.token), body).await;
+        let key = action.key().and_then(|key| HeaderValue::from_str(&key.to_string()).ok());
+        let reply = self.http.call_with_key(method, &path, Some(&customer.token), key, body).await;
         let outcome = match reply {
             Ok((status, body)) => outcome::read(action.expects(), status, &body),
             Err(Lost::NotSent(why)) => Outcome::NotSent(why),
@@ -60,7 +61,7 @@ impl Ground {
         let booking_path = |id: &ReservationId, rest: &str| format!("/api/v1/bookings/{id}{rest}");
         let bookings = || "/api/v1/bookings".to_owned();
         match action {
-            Action::Buy(tier, quantity) => {
+            Action::Buy(tier, quantity) | Action::BuyOnce(tier, quantity, _) => {
                 (Method::POST, bookings(), json(json!({ "event_id": event, "tier_id": tier, "quantity": quantity })))
             }
             Action::HoldTier(tier, quantity) => {
@@ -119,6 +120,7 @@ pub async fn visit(
 fn action(step: Step, rid: Option<ReservationId>) -> Option<Action> {
     Some(match step {
         Step::Buy(tier, quantity) => Action::Buy(tier, quantity),
+        Step::BuyOnce(tier, quantity, key) => Action::BuyOnce(tier, quantity, key),
         Step::HoldTier(tier, quantity) => Action::HoldTier(tier, quantity),
         Step::HoldSeats(seats) => Action::HoldSeats(seats),
         Step::Read(rest) => Action::Read(rest.to_owned()),

@@ -7,7 +7,9 @@ CREATE TABLE idempotency_keys (
     -- SHA-256 of the request's body.
     body_digest text NOT NULL CHECK (char_length(body_digest) = 64),
     rid uuid NOT NULL,
-    -- How often the request was begun. Only the last one may say how it ended.
+    -- Whether the attempt of this rid was begun.
+    is_begun boolean NOT NULL DEFAULT TRUE,
+    -- How often the key was claimed. Only the last one may say how it ended.
     turn bigint NOT NULL DEFAULT 1 CHECK (turn > 0),
     -- Until then the request counts as being carried out, unless it has an answer.
     claimed_until timestamptz NOT NULL,

@@ -65,7 +65,6 @@ pub async fn keep(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let until = Instant::now() + RUN_MAX;
     // Whoever has no valid token is told so by the handler.
     let caller = if request.headers().contains_key(&IDEMPOTENCY_KEY) && request.method() == Method::POST {
         request.extract::<Caller>().await.ok()
@@ -80,10 +79,11 @@ pub async fn keep(
         Ok(read) => read,
         Err(error) => return Ok(request.error_response(error)),
     };
+    let until = Instant::now() + RUN_MAX;
     let claim = KeyCommand::Claim { scope: scope.clone(), body_digest, rid: ReservationId::fresh() };
     match keys.ask(claim).await {
-        Ok(KeyReply::Claimed { rid, turn }) => {
-            let attempt = Attempt { rid: rid_as_built(rid), is_keyed: true, is_repeat: turn > 1, until: Some(until) };
+        Ok(KeyReply::Claimed { rid, turn, is_repeat }) => {
+            let attempt = Attempt { rid: rid_as_built(rid), is_keyed: true, is_repeat, until: Some(until) };
             carry_out(Claim { keys, scope, attempt, turn }, request, next).await
         }
         Ok(KeyReply::Answered(answer)) => Ok(request.into_response(replay(answer))),
@@ -152,8 +152,8 @@ async fn carry_out(
     Ok(response)
 }
 
-/// Whether asking again could not be answered otherwise, with the same attempt and the same body: what failed, what passes
-/// by itself and what was not even looked at is no such answer.
+/// Whether it was decided, even if it would be decided otherwise at another time. What failed, what passes by itself and
+/// what was not even looked at was not.
 fn is_for_good<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
     let is_definite = status.is_success() || matches!(status.as_u16(), 403 | 404 | 409 | 410 | 422);

@@ -11,7 +11,7 @@ use super::{Gate, ServiceError, refused};
 use crate::attempt::Attempt;
 use crate::catalog::Event;
 use crate::scripts::check_and_decrement::Claim;
-use crate::scripts::{Admission, HoldRefusal, begin_commit};
+use crate::scripts::{HoldRefusal, begin_commit};
 
 /// Longest name of a payment, in characters.
 const PAYMENT_REFERENCE_CHARS_MAX: usize = 200;
@@ -95,21 +95,20 @@ async fn buy(
     (tier, quantity): (TierId, Quantity),
 ) -> Result<BookingView, ServiceError> {
     let rid = attempt.rid;
-    // Redis may have been loaded since it was booked, and would take tickets once more.
-    if attempt.is_repeat
-        && let Some(booking) = gate.vault.booking(customer, rid).await?
-    {
-        return Ok(view(event, &booking));
+    if attempt.is_repeat {
+        // Asked after whatever of it is still on its way: what is not booked by now never will be, and the key goes on to
+        // another attempt. What Redis remembers of this one does not count.
+        return match gate.vault.resolve(event.record.event_id, vec![rid]).await?.get(&rid) {
+            Some(Outcome::Posted) => match gate.vault.booking(customer, rid).await? {
+                Some(booking) => Ok(view(event, &booking)),
+                None => Err(ServiceError::OutcomeUnknown(rid)),
+            },
+            Some(Outcome::Void) => Err(ServiceError::Voided),
+            None => Err(ServiceError::OutcomeUnknown(rid)),
+        };
     }
     let claim = Claim::Commit { lease_ms: gate.commit_lease_ms };
     let admission = admit_tier(gate, event, (attempt, customer), (tier, quantity), claim).await?;
-    if matches!(admission, Admission::Expired) {
-        // Redis says that it was voided. The vault's word alone counts.
-        return Err(match gate.vault.resolve(event.record.event_id, vec![rid]).await?.get(&rid) {
-            Some(Outcome::Void) => ServiceError::Voided,
-            _ => ServiceError::OutcomeUnknown(rid),
-        });
-    }
     let (epoch, _) = admitted(event, admission)?;
     let items = Items::Tier(tier, quantity);
     let request = CommitRequest { rid, event_id: event.record.event_id, epoch, customer_id: customer, items };

@@ -70,8 +70,8 @@ pub async fn unlock_seat(
     let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), customer).await;
     match released.map_err(|error| gate.failed(event_id, error))? {
         Ok(()) => Ok(()),
-        // It may have been given back the first time.
-        Err(HoldRefusal::NotFound | HoldRefusal::Expired) if attempt.is_repeat => Ok(()),
+        // It may have been given back the first time, and be another's by now.
+        Err(HoldRefusal::NotFound | HoldRefusal::Expired | HoldRefusal::NotOwner) if attempt.is_repeat => Ok(()),
         Err(HoldRefusal::NotFound | HoldRefusal::Expired) => Err(ServiceError::NotFound("lock")),
         Err(HoldRefusal::NotOwner) => Err(refused(Code::Forbidden, "You have no lock on this seat.")),
         Err(other) => Err(refusal(other)),

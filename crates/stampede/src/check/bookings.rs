@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contract::api::{BookingStatus, BookingView};
 use contract::{Code, CustomerId, ReservationId, TierId};
+use uuid::Uuid;
 
 use super::Examination;
 use crate::evidence::{BookingRow, Evidence};
@@ -38,16 +39,22 @@ pub(crate) fn every_201_is_one_row(history: &History, evidence: &Evidence) -> Ex
 /// A booking or hold is of what was wanted, and nobody else was told of the same.
 fn answers_are_what_was_asked_for(history: &History, examination: &mut Examination) {
     let mut holds = HashMap::new();
-    let mut bought = HashSet::new();
+    let mut bought = HashMap::new();
     for operation in history.all() {
         let is_what_was_asked_for = match (&operation.action, &operation.outcome) {
             (Action::HoldSeats(seats), Outcome::Held(hold)) => hold.seats == *seats,
             (Action::HoldTier(tier, quantity), Outcome::Held(hold)) => {
                 hold.tier_id == Some(*tier) && hold.quantity == *quantity
             }
-            (Action::Buy(tier, quantity), Outcome::Booked(view)) => {
-                view.tier_id == Some(*tier) && view.quantity == *quantity && bought.insert(view.booking_id)
-            }
+            (action, Outcome::Booked(view)) => match action.purchase() {
+                // One booking is told once, or to whoever has its key.
+                Some((tier, quantity)) => {
+                    let before = bought.insert(view.booking_id, action.key());
+                    let is_theirs = before.is_none_or(|key| key.is_some() && key == action.key());
+                    view.tier_id == Some(tier) && view.quantity == quantity && is_theirs
+                }
+                None => true,
+            },
             _ => true,
         };
         if !is_what_was_asked_for {
@@ -128,7 +135,7 @@ pub(crate) fn every_row_was_asked_for(history: &History, evidence: &Evidence) ->
             Action::Book(rid) => {
                 holds.insert(rid);
             }
-            Action::Buy(tier, quantity) => {
+            Action::Buy(tier, quantity) | Action::BuyOnce(tier, quantity, _) => {
                 *purchases.entry((operation.customer, tier, quantity.into())).or_default() += 1;
             }
             _ => {}
@@ -175,7 +182,35 @@ pub(crate) fn replays_change_nothing(history: &History) -> Examination {
             }
         }
     }
+    keys_have_one_answer(history, &mut examination);
     examination
+}
+
+/// Whatever a key was answered first, refusals too, is what it is answered ever after.
+fn keys_have_one_answer(history: &History, examination: &mut Examination) {
+    let mut by_key: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
+    for operation in history.all().filter(|operation| is_for_good(&operation.outcome)) {
+        if let Some(key) = operation.action.key() {
+            by_key.entry(key).or_default().push(operation);
+        }
+    }
+    for (key, operations) in by_key {
+        let Some(first) = operations.iter().min_by_key(|operation| operation.returned_us) else { continue };
+        for replay in operations.iter().filter(|operation| operation.invoked_us >= first.returned_us) {
+            examination.examine();
+            if replay.outcome != first.outcome {
+                examination.offend(format!("key {key} was answered otherwise before"), Some(replay));
+            }
+        }
+    }
+}
+
+/// Whether it is an answer, and one that does not pass by itself.
+fn is_for_good(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Refused(_, code) => !code.passes(),
+        outcome => !outcome.is_unknown() && !matches!(outcome, Outcome::NotSent(_)),
+    }
 }
 
 fn is_the_same(again: &BookingView, view: &BookingView) -> bool {

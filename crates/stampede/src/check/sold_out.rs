@@ -4,7 +4,7 @@
 //! *may* have been taken are those of every attempt that had been sent and had not certainly ended. If even then enough
 //! were left, all the time from 250 ms before the question to the answer, the answer was not true.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contract::{Code, ReservationId, TierId};
 
@@ -24,7 +24,7 @@ pub(crate) fn sold_out_means_sold_out(history: &History) -> Examination {
     for tier in &history.event.tiers {
         let taken = Taken::of(history, tier.tier_id);
         let mut scarce: HashMap<i64, Vec<(u64, u64)>> = HashMap::new();
-        for operation in history.all() {
+        for operation in first_times(history) {
             let Some((of, quantity)) = wanted(&operation.action) else { continue };
             if of != tier.tier_id || !operation.outcome.is_refused(Code::SoldOut) {
                 continue;
@@ -41,9 +41,17 @@ pub(crate) fn sold_out_means_sold_out(history: &History) -> Examination {
     examination
 }
 
+/// All but what was sent again under its key: that is answered as it was then, however many are left now.
+fn first_times(history: &History) -> impl Iterator<Item = &Operation> {
+    let mut seen = HashSet::new();
+    history.all().filter(move |operation| operation.action.key().is_none_or(|key| seen.insert(key)))
+}
+
 fn wanted(action: &Action) -> Option<(TierId, i64)> {
     match action {
-        Action::Buy(tier, quantity) | Action::HoldTier(tier, quantity) => Some((*tier, i64::from(*quantity))),
+        Action::Buy(tier, quantity) | Action::BuyOnce(tier, quantity, _) | Action::HoldTier(tier, quantity) => {
+            Some((*tier, i64::from(*quantity)))
+        }
         _ => None,
     }
 }

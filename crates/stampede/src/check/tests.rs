@@ -84,6 +84,16 @@ fn operation(number: u128, action: Action, at_us: u64, outcome: Outcome) -> Oper
     Operation { arrival: 0, customer: customer(number), action, intended_us, invoked_us, returned_us, outcome }
 }
 
+/// The purchase of two tickets under a key.
+fn once_more(key: u128) -> Action {
+    Action::BuyOnce(tier(), 2, Uuid::from_u128(key))
+}
+
+/// Gives an operation a key.
+fn once(history: &mut History, at: usize, key: u128) {
+    history.operations[at].action = once_more(key);
+}
+
 /// A tier of two tickets and a row of two seats. Somebody buys both tickets; one holds both seats, books them and asks
 /// again; one books too late; one comes when the tickets are sold out.
 fn good() -> History {
@@ -257,6 +267,21 @@ const WRONGS: &[Wrong] = &[
         let again = history.operations[1].clone();
         history.operations.push(again);
     }),
+    ("a key was refused after it had bought", &[I4], |history, _| {
+        once(history, 1, 1);
+        history.operations.push(operation(BOUGHT, once_more(1), 7 * SECOND, Outcome::Refused(409, Code::SoldOut)));
+    }),
+    ("a key that was refused has bought", &[I2, I4], |history, _| {
+        let told = history.operations[1].outcome.clone();
+        let refused = Outcome::Refused(409, Code::SoldOut);
+        history.operations.push(operation(BOUGHT, once_more(1), 2 * SECOND, refused));
+        history.operations.push(operation(BOUGHT, once_more(1), 7 * SECOND, told));
+    }),
+    ("one booking was told to two keys", &[I2], |history, _| {
+        let told = history.operations[1].outcome.clone();
+        once(history, 1, 1);
+        history.operations.push(operation(BOUGHT, once_more(2), 7 * SECOND, told));
+    }),
     ("other seats were booked than held", &[I2], |history, _| {
         let Outcome::Held(hold) = &mut history.operations[4].outcome else { panic!("the hold") };
         hold.seats.reverse();
@@ -279,6 +304,16 @@ const WRONGS: &[Wrong] = &[
     }),
     ("a watcher sees another seat", &[I13], |_, evidence| evidence.watched[0].states = "ra".into()),
 ];
+
+#[test]
+fn a_key_that_is_answered_the_same_twice_is_right() {
+    let mut history = good();
+    once(&mut history, 1, 1);
+    let again = history.operations[1].outcome.clone();
+    history.operations.push(operation(BOUGHT, once_more(1), 7 * SECOND, again));
+    let checks = check(&history);
+    assert_eq!(overall(&history, &checks), Verdict::Ok, "{checks:?}");
+}
 
 #[test]
 fn whatever_is_wrong_is_found_by_its_invariants_and_by_no_other() {

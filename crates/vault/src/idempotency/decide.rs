@@ -17,7 +17,9 @@ pub struct Key {
     pub body_digest: String,
     /// The attempt it stands for.
     pub rid: ReservationId,
-    /// How often it was begun.
+    /// Whether that attempt was begun.
+    pub is_begun: bool,
+    /// How often it was claimed.
     pub turn: i64,
     /// Until when it is being carried out.
     pub claimed_until: Timestamp,
@@ -45,6 +47,7 @@ fn one(keys: &mut BTreeMap<KeyScope, Key>, command: &KeyCommand, now: Timestamp)
         },
         (Some(key), KeyCommand::Free { turn, next, .. }) => {
             if key.turn == *turn && key.answer.is_none() {
+                key.is_begun = key.rid == *next;
                 (key.rid, key.claimed_until, key.is_changed) = (*next, now, true);
             }
             KeyReply::Done
@@ -63,13 +66,14 @@ fn claim(key: &mut Key, body_digest: &str, rid: ReservationId, now: Timestamp) -
         return KeyReply::Answered(answer.clone());
     }
     if key.rid == rid && key.turn == 1 {
-        return KeyReply::Claimed { rid, turn: 1 };
+        return KeyReply::Claimed { rid, turn: 1, is_repeat: false };
     }
     if key.claimed_until > now {
         return KeyReply::InProgress;
     }
-    (key.claimed_until, key.turn, key.is_changed) = (now + CLAIM_TIME, key.turn + 1, true);
-    KeyReply::Claimed { rid: key.rid, turn: key.turn }
+    let is_repeat = key.is_begun;
+    (key.claimed_until, key.turn, key.is_begun, key.is_changed) = (now + CLAIM_TIME, key.turn + 1, true, true);
+    KeyReply::Claimed { rid: key.rid, turn: key.turn, is_repeat }
 }
 
 #[cfg(test)]
@@ -93,6 +97,7 @@ mod tests {
             let key = Key {
                 body_digest: "b".into(),
                 rid: first,
+                is_begun: true,
                 turn: 1,
                 claimed_until: now + CLAIM_TIME,
                 answer: None,
@@ -121,8 +126,8 @@ mod tests {
         }
     }
 
-    fn claimed(rid: ReservationId, turn: i64) -> KeyReply {
-        KeyReply::Claimed { rid, turn }
+    fn claimed(rid: ReservationId, turn: i64, is_repeat: bool) -> KeyReply {
+        KeyReply::Claimed { rid, turn, is_repeat }
     }
 
     fn is_answered(reply: &KeyReply, with: u16) -> bool {
@@ -133,7 +138,7 @@ mod tests {
     fn the_first_request_is_carried_out_and_the_next_waits_then_hears_its_answer() {
         let mut scene = Scene::claimed();
         let (first, next) = (scene.first, ReservationId::fresh());
-        assert_eq!(scene.claim("b", first), claimed(first, 1));
+        assert_eq!(scene.claim("b", first), claimed(first, 1, false));
         assert_eq!(scene.claim("b", next), KeyReply::InProgress);
         assert_eq!(scene.claim("other", next), KeyReply::Reused);
         assert_eq!(scene.keep(1, 201), KeyReply::Done);
@@ -148,7 +153,7 @@ mod tests {
         let first = scene.first;
         scene.now += CLAIM_TIME;
         let next = ReservationId::fresh();
-        assert_eq!(scene.claim("b", next), claimed(first, 2));
+        assert_eq!(scene.claim("b", next), claimed(first, 2, true));
         assert_eq!(scene.claim("b", next), KeyReply::InProgress, "it has its time anew");
         assert_eq!(scene.keep(1, 409), KeyReply::Unknown);
         scene.free(1, next);
@@ -161,9 +166,9 @@ mod tests {
         let mut scene = Scene::claimed();
         let (first, other) = (scene.first, ReservationId::fresh());
         scene.free(1, first);
-        assert_eq!(scene.claim("b", ReservationId::fresh()), claimed(first, 2));
+        assert_eq!(scene.claim("b", ReservationId::fresh()), claimed(first, 2, true));
         scene.free(2, other);
-        assert_eq!(scene.claim("b", ReservationId::fresh()), claimed(other, 3));
+        assert_eq!(scene.claim("b", ReservationId::fresh()), claimed(other, 3, false));
     }
 
     proptest! {

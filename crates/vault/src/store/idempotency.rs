@@ -18,12 +18,12 @@ const CLAIM: &str = "INSERT INTO idempotency_keys (customer_id, digest, body_dig
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS claim (customer_id, digest, body_digest, rid) \
     ORDER BY customer_id, digest ON CONFLICT DO NOTHING";
 const READ: &str = "SELECT k.*, now() AS now FROM unnest($1::uuid[], $2::text[]) AS named (customer_id, digest) \
-    CROSS JOIN LATERAL (SELECT customer_id, digest, body_digest, rid, turn, claimed_until, status, body, location \
+    CROSS JOIN LATERAL (SELECT customer_id, digest, body_digest, rid, is_begun, turn, claimed_until, status, body, location \
     FROM idempotency_keys i WHERE i.customer_id = named.customer_id AND i.digest = named.digest FOR UPDATE) k";
-const CHANGE: &str = "UPDATE idempotency_keys SET rid = changed.rid, turn = changed.turn, changed_at = now(), claimed_until = changed.claimed_until, \
+const CHANGE: &str = "UPDATE idempotency_keys SET rid = changed.rid, turn = changed.turn, is_begun = changed.is_begun, changed_at = now(), claimed_until = changed.claimed_until, \
     status = changed.status, body = changed.body, location = changed.location \
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::bigint[]) \
-    AS changed (customer_id, digest, rid, claimed_until, status, body, location, turn) \
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::boolean[]) \
+    AS changed (customer_id, digest, rid, claimed_until, status, body, location, turn, is_begun) \
     WHERE idempotency_keys.customer_id = changed.customer_id AND idempotency_keys.digest = changed.digest";
 const FORGET: &str = "DELETE FROM idempotency_keys WHERE (customer_id, digest) IN (SELECT customer_id, digest \
     FROM idempotency_keys WHERE changed_at < now() - make_interval(secs => $1) AND claimed_until < now() \
@@ -83,6 +83,7 @@ fn key(row: &Row) -> Result<(KeyScope, Key), StoreError> {
     let key = Key {
         body_digest: row.get("body_digest"),
         rid: ReservationId(row.get("rid")),
+        is_begun: row.get("is_begun"),
         turn: row.get("turn"),
         claimed_until: row.get("claimed_until"),
         answer,
@@ -126,6 +127,7 @@ struct Changes<'a> {
     bodies: Vec<Option<&'a str>>,
     locations: Vec<Option<&'a str>>,
     turns: Vec<i64>,
+    begun: Vec<bool>,
 }
 
 impl<'a> Changes<'a> {
@@ -137,6 +139,7 @@ impl<'a> Changes<'a> {
             changes.rids.push(key.rid.0);
             changes.claimed_until.push(key.claimed_until);
             changes.turns.push(key.turn);
+            changes.begun.push(key.is_begun);
             let answer = key.answer.as_ref();
             changes.statuses.push(answer.map(|answer| i64::from(answer.status)));
             changes.bodies.push(answer.map(|answer| answer.body.as_str()));
@@ -145,7 +148,7 @@ impl<'a> Changes<'a> {
         changes
     }
 
-    fn parameters(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 8] {
+    fn parameters(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 9] {
         [
             &self.customers,
             &self.digests,
@@ -155,6 +158,7 @@ impl<'a> Changes<'a> {
             &self.bodies,
             &self.locations,
             &self.turns,
+            &self.begun,
         ]
     }
 }

@@ -104,7 +104,10 @@ pub struct Store {
 impl Store {
     /// A store on this database; connects when first used.
     pub fn new(database_url: &str, pool_size_max: usize) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = database_url.parse()?;
+        // What the parser says of it may be a part of the password.
+        let config = database_url.parse::<tokio_postgres::Config>();
+        let mut config =
+            config.map_err(|_| StoreError::Refused("ONSALE_DATABASE_URL is not an address of Postgres".into()))?;
         config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
