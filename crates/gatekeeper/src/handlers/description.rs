@@ -14,6 +14,7 @@ pub async fn read() -> HttpResponse {
 }
 
 /// `GET /api/docs/`: the same for people. All of its files are part of this program.
+#[must_use]
 pub fn swagger_ui() -> SwaggerUi {
     let config =
         Config::from(paths::OPENAPI).try_it_out_enabled(true).persist_authorization(false).validator_url("none");
