@@ -133,14 +133,12 @@ async fn a_refusal_holds_for_its_key_though_tickets_came_back() {
     .await;
     let again = loser.post_with_key(BOOKINGS, &key, &body).await.unwrap();
     assert!(again.is_replay && again.status == refused.status && again.body == refused.body, "{}", again.body);
-    let another = eventually_buys(&loser, &body).await;
-    assert_eq!(another.status, 201, "another key is another purchase");
-}
-
-/// Buys with a fresh key, once the replicas no longer remember "sold out".
-async fn eventually_buys(guest: &Client, body: &Value) -> Answer {
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    guest.post_with_key(BOOKINGS, &key(), body).await.unwrap()
+    // Another key is another purchase, once no replica remembers "sold out" any more.
+    let buys = async || {
+        let fresh = uuid::Uuid::new_v4().to_string();
+        loser.post_with_key(BOOKINGS, &fresh, &body).await.unwrap().status == 201
+    };
+    eventually("another key buys", Duration::from_secs(2), buys).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
