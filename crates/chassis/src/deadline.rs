@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
 use contract::Code;
 
@@ -14,18 +13,18 @@ use crate::ApiError;
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimit(pub Duration);
 
-/// For `actix_web::middleware::from_fn`, around resources: what takes longer is given up and answered with 503. Further
-/// out, where the path has not been matched yet, the request may not be kept for the answer: actix wants it to itself.
+/// What takes longer is given up and answered with 503. For middleware around resources: further out, where the path has not
+/// been matched yet, the request may not be kept for the answer, as actix wants it to itself.
 pub async fn keep(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    then: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(limit) = request.app_data::<web::Data<RequestLimit>>().map(|limit| limit.0) else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        return then(request).await;
     };
     let asked = request.request().clone();
-    if let Ok(response) = tokio::time::timeout(limit, next.call(request)).await {
-        return Ok(response?.map_into_boxed_body());
+    if let Ok(response) = tokio::time::timeout(limit, then(request)).await {
+        return response;
     }
     let error = ApiError::new(
         Code::Unavailable,

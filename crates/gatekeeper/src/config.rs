@@ -10,6 +10,7 @@ use chassis::token::TokenKeys;
 use clap::Parser;
 
 use crate::feed::FeedSettings;
+use crate::limits::LimitSettings;
 
 /// What may be in files instead, named by the variable with `_FILE` behind it.
 pub const SECRETS: &[SecretSetting] = &[
@@ -91,6 +92,10 @@ pub struct Config {
     /// Origins besides our own whose pages may watch, such as `https://tickets.example`; separated by commas.
     #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
+
+    /// Budgets.
+    #[command(flatten)]
+    pub limits: LimitSettings,
 
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]

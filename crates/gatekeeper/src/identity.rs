@@ -1,6 +1,6 @@
 //! Who is calling, from the bearer token.
 
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
 use chassis::ApiError;
 use chassis::credential::bearer;
 use chassis::token::{Identity, Role, TokenKeys};
@@ -30,7 +30,7 @@ impl FromRequest for Caller {
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        std::future::ready(identity(request).map(|identity| Self(identity.customer_id)))
+        std::future::ready(of(request).map(|identity| Self(identity.customer_id)))
     }
 }
 
@@ -39,7 +39,7 @@ impl FromRequest for Operator {
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        std::future::ready(identity(request).and_then(|identity| permitted(identity, Role::Operator)).map(Self))
+        std::future::ready(of(request).and_then(|identity| permitted(identity, Role::Operator)).map(Self))
     }
 }
 
@@ -60,7 +60,21 @@ fn permitted(identity: Identity, needed: Role) -> Result<Identity, ApiError> {
     Err(ApiError::new(Code::Forbidden, format!("This takes {whose} token.")))
 }
 
-fn identity(request: &HttpRequest) -> Result<Identity, ApiError> {
+/// The token is checked once a request, whoever asks first.
+#[derive(Clone)]
+struct Checked(Result<Identity, ApiError>);
+
+/// Who is calling, or the 401.
+pub fn of(request: &HttpRequest) -> Result<Identity, ApiError> {
+    if let Some(Checked(known)) = request.extensions().get::<Checked>() {
+        return known.clone();
+    }
+    let checked = check(request);
+    request.extensions_mut().insert(Checked(checked.clone()));
+    checked
+}
+
+fn check(request: &HttpRequest) -> Result<Identity, ApiError> {
     let refused = |detail| ApiError::new(Code::Unauthorized, detail);
     let token = bearer(request)
         .ok_or_else(|| refused("Send a token as Authorization: Bearer; POST /api/v1/sessions gives one."))?;

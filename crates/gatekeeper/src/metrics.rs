@@ -13,6 +13,8 @@ pub struct GateMetrics {
     pub bookings: IntCounterVec,
     /// Commits that wait for their lane.
     pub commits_waiting: IntGauge,
+    /// Requests told to wait, by kind and by whose budget was empty.
+    pub limited: IntCounterVec,
     /// Events loaded under a new epoch by this replica.
     pub reloads: IntCounter,
     /// Commits beyond their lease that this replica had resolved.
@@ -65,6 +67,9 @@ impl GateMetrics {
         };
         let commits_waiting = IntGauge::new("gatekeeper_commits_waiting", "Commits waiting for their lane.")?;
         registry.register(Box::new(commits_waiting.clone()))?;
+        let limited = Opts::new("gatekeeper_limited_total", "Requests told to wait, by kind and by whose budget.");
+        let limited = IntCounterVec::new(limited, &["kind", "subject"])?;
+        registry.register(Box::new(limited.clone()))?;
         Ok(Self {
             admissions: by_outcome(
                 "gatekeeper_admissions_total",
@@ -78,6 +83,7 @@ impl GateMetrics {
                 &["posted", "unknown", "void", "stale_epoch", "sold_out", "seat_taken"],
             )?,
             commits_waiting,
+            limited,
             reloads: counter("gatekeeper_reloads_total", "Events loaded under a new epoch.")?,
             resolved: counter("gatekeeper_resolved_total", "Overdue commits resolved with the vault.")?,
             journal_rows: counter("gatekeeper_journal_rows_total", "Journal rows brought to Redis.")?,

@@ -24,6 +24,7 @@ use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
 use crate::idempotency::KeyQueue;
 use crate::latch::Latch;
+use crate::limits::Limits;
 use crate::link::Link;
 use crate::metrics::{FeedMetrics, GateMetrics};
 use crate::routes;
@@ -63,6 +64,7 @@ impl Application {
         let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
         let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
         let feed = web::Data::new(feed);
+        let limits = web::Data::new(Limits::new(config.limits, gate.metrics.clone()));
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
             // A connection's driver lives on the worker that opened it, so each worker has its own.
@@ -80,6 +82,7 @@ impl Application {
                 .app_data(allowed_origins.clone())
                 .app_data(feed.clone())
                 .app_data(keys.clone())
+                .app_data(limits.clone())
                 .configure(routes::configure)
         })
         .workers(config.workers)

@@ -10,9 +10,6 @@ use crate::tools::Tools;
 
 /// The one configuration, also used by docker-compose.yml.
 const TEMPLATE: &str = include_str!("../../../nginx.conf");
-/// Requests a second per address while limits are on.
-const RATE: u32 = 100;
-
 /// What varies.
 pub struct Settings<'a> {
     /// nginx' own folder.
@@ -23,6 +20,10 @@ pub struct Settings<'a> {
     pub upstreams: &'a [u16],
     /// Limits by address.
     pub limits: bool,
+    /// Requests a second per address while limits are on.
+    pub rate: u32,
+    /// Networks of load balancers in front, believed about addresses.
+    pub trusted_proxies: &'a [String],
     /// The built page, if it is to be served.
     pub page: Option<&'a Path>,
 }
@@ -33,11 +34,13 @@ pub fn render(settings: &Settings<'_>) -> String {
     let folder = settings.folder.display().to_string();
     let upstreams: Vec<_> =
         settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;")).collect();
+    let proxies = settings.trusted_proxies.iter().map(|network| format!("set_real_ip_from {network};"));
     let values = [
         ("ONSALE_HTTP_LISTEN", format!("127.0.0.1:{}", settings.port)),
         ("ONSALE_UPSTREAMS", upstreams.join("\n        ")),
         ("ONSALE_LIMITS", if settings.limits { "on" } else { "off" }.into()),
-        ("ONSALE_RATE", RATE.to_string()),
+        ("ONSALE_RATE", settings.rate.to_string()),
+        ("ONSALE_REAL_IP", proxies.collect::<Vec<_>>().join("\n    ")),
         ("ONSALE_ACCESS_LOG", format!("{folder}/access.log")),
         ("ONSALE_PAGE_DIR", format!("{folder}/page")),
         ("ONSALE_NGINX_DIR", folder),
@@ -90,7 +93,15 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_fill_in() {
-        let settings = Settings { folder: Path::new("/x"), port: 1, upstreams: &[2, 3], limits: true, page: None };
+        let settings = Settings {
+            folder: Path::new("/x"),
+            port: 1,
+            upstreams: &[2, 3],
+            limits: true,
+            rate: 100,
+            trusted_proxies: &["10.0.0.0/8".into()],
+            page: None,
+        };
         let text: String = render(&settings).lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         assert!(!text.contains("${"));
         assert!(text.contains("server 127.0.0.1:2") && text.contains("server 127.0.0.1:3"));

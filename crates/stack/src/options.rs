@@ -13,6 +13,10 @@ pub struct Options {
     pub port: Option<u16>,
     /// Limits by client address and customer.
     pub limits: bool,
+    /// Requests a second that nginx lets through from one address while limits are on.
+    pub address_rate: u32,
+    /// Networks of load balancers in front of nginx, believed about client addresses.
+    pub trusted_proxies: Vec<String>,
     /// The built page, served beside the API; without it there is the API alone.
     pub page: Option<PathBuf>,
     /// Whether children that die are started again.
@@ -36,6 +40,8 @@ impl Default for Options {
             data: None,
             port: None,
             limits: false,
+            address_rate: 100,
+            trusted_proxies: Vec::new(),
             page: None,
             restart: true,
             bin_dir: beside_this_program(),

@@ -35,6 +35,7 @@ pub fn gatekeeper(
         ("ONSALE_VAULT_URL".into(), vault_url.to_owned()),
         ("ONSALE_SERVICE_CREDENTIAL".into(), secrets.service_credential.clone()),
         ("ONSALE_TOKEN_KEY".into(), secrets.token_key.clone()),
+        ("ONSALE_LIMITS".into(), if options.limits { "on" } else { "off" }.into()),
         ("ONSALE_WORKERS".into(), workers(options.replicas).to_string()),
     ];
     environment.extend(options.gatekeeper_env.iter().cloned());

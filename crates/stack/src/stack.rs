@@ -116,6 +116,8 @@ impl Stack {
             port: ports.nginx,
             upstreams: &ports.gatekeepers,
             limits: options.limits,
+            rate: options.address_rate,
+            trusted_proxies: &options.trusted_proxies,
             page: options.page.as_deref(),
         };
         launch.child(Role::Nginx, nginx::spec(&tools, &settings, &logs)?);

@@ -60,7 +60,7 @@ struct Claim {
     turn: i64,
 }
 
-/// For `actix_web::middleware::from_fn`, around resources.
+/// Goes on with the request, unless its key has an answer already.
 pub async fn keep(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -98,16 +98,8 @@ impl LuaScript {
         let mut connection = live.connection.clone();
         let failed = |source| ScriptError::Redis { script: self.name, source };
         let command = self.command(&live.run_id, keys, arguments);
-        let value = match send(&mut connection, &command).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let mut load = new_command("SCRIPT");
-                load.arg("LOAD").arg(&self.loaded.0);
-                send(&mut connection, &load).await.map_err(failed)?;
-                send(&mut connection, &command).await
-            }
-            answer => answer,
-        };
-        Reply::read(self.name, value.map_err(failed)?)
+        let value = send_script(&mut connection, &command, &self.loaded.0).await.map_err(failed)?;
+        Reply::read(self.name, value)
     }
 
     fn command(&self, run_id: &str, keys: &EventKeys, arguments: &[Arg<'_>]) -> Cmd {
@@ -135,14 +127,19 @@ macro_rules! lua_script {
 pub(crate) use lua_script;
 
 /// The whole text of a script and its hash.
-#[expect(clippy::disallowed_methods, reason = "this is the place")]
 pub(crate) fn load(source: &str) -> (String, String) {
     let (before, after) = source.split_once(LEDGER_PLACE).unwrap_or(("", source));
     let text = format!("{PRELUDE}\n{before}\n{LEDGER}\n{after}");
     #[cfg(feature = "faults")]
     let text = super::mutants::mutate(text);
-    let hash = redis::Script::new(&text).get_hash().to_owned();
+    let hash = script_hash(&text);
     (text, hash)
+}
+
+/// What Redis knows a script by.
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub(super) fn script_hash(text: &str) -> String {
+    redis::Script::new(text).get_hash().to_owned()
 }
 
 /// A Redis command to be filled.
@@ -154,6 +151,23 @@ pub(super) fn new_command(name: &str) -> Cmd {
 /// Sends a command; what the server answers as an error is one.
 pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, RedisError> {
     connection.req_packed_command(command).await.and_then(Value::extract_error)
+}
+
+/// Sends an EVALSHA, after loading the script if this Redis does not know it.
+pub(super) async fn send_script(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+    text: &str,
+) -> Result<Value, RedisError> {
+    match send(connection, command).await {
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+            let mut load = new_command("SCRIPT");
+            load.arg("LOAD").arg(text);
+            send(connection, &load).await?;
+            send(connection, command).await
+        }
+        answer => answer,
+    }
 }
 
 /// Whether there is no reply to go by, though the script may have run.

@@ -8,6 +8,7 @@ pub mod begin_commit;
 pub mod call;
 pub mod channel;
 pub mod check_and_decrement;
+pub mod draw_tokens;
 pub mod extend_hold;
 pub mod hold;
 pub mod hold_seats;

@@ -142,6 +142,8 @@ impl Bench<'_> {
         self.limit(series::BARE_CONSTANT, refused(&scene.bare_url, &scene.bare_constant)).await?;
         let ours = refused(&latched.url, &scene.sold_out_latched);
         self.ours(series::REFUSE_LATCH_ON, &latched.stack, ours).await?;
+        let ours = refused(&scene.limited.url, &scene.sold_out_limited);
+        self.ours(series::REFUSE_LIMITS_ON, &scene.limited.stack, ours).await?;
 
         self.limit(series::BARE_EVALSHA, refused(&scene.bare_url, &scene.bare_evalsha)).await?;
         let ours = refused(&unlatched.url, &scene.sold_out_unlatched);

@@ -1,5 +1,5 @@
-//! What the measurements run on: two stacks, one with the sold-out latch and one without, and bare servers behind an
-//! nginx of their own, configured the same.
+//! What the measurements run on: stacks with the sold-out latch, without it, and with limits besides, and bare servers
+//! behind an nginx of their own, configured the same.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,8 @@ pub struct Scene {
     pub latched: Sale,
     /// Without.
     pub unlatched: Sale,
+    /// With the latch and with limits.
+    pub limited: Sale,
     /// The sold-out event of the stack without.
     pub sold_out_event: (EventId, TierId),
     /// Customers' tokens.
@@ -58,6 +60,8 @@ pub struct Scene {
     pub bare_evalsha: PathBuf,
     /// To a sold-out tier, with the latch.
     pub sold_out_latched: PathBuf,
+    /// To a sold-out tier, with the latch and with limits.
+    pub sold_out_limited: PathBuf,
     /// To a sold-out tier, without.
     pub sold_out_unlatched: PathBuf,
     _bare: Bare,
@@ -79,8 +83,9 @@ impl Scene {
     /// Starts everything and makes the events.
     pub async fn set() -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
-        let latched = Sale::start(250).await?;
-        let unlatched = Sale::start(0).await?;
+        let latched = Sale::start(250, false).await?;
+        let unlatched = Sale::start(0, false).await?;
+        let limited = Sale::start(250, true).await?;
         let (bare, bare_url, plain_url) = start_bare(&latched.stack)?;
         wait_ready(&bare_url).await?;
         wait_ready(&plain_url).await?;
@@ -93,17 +98,20 @@ impl Scene {
         let tokens = latched.tokens(CUSTOMERS)?;
         let sold_out = latched.sold_out().await?;
         let sold_out_event = unlatched.sold_out().await?;
+        let limited_event = limited.sold_out().await?;
         Ok(Self {
             bare_constant: write("bare.lua", "bookings", sold_out, &tokens)?,
             bare_evalsha: write("evalsha.lua", "evalsha", sold_out, &tokens)?,
             sold_out_latched: write("latched.lua", "bookings", sold_out, &tokens)?,
             sold_out_unlatched: write("unlatched.lua", "bookings", sold_out_event, &unlatched.tokens(CUSTOMERS)?)?,
+            sold_out_limited: write("limited.lua", "bookings", limited_event, &limited.tokens(CUSTOMERS)?)?,
             plain: write("plain.lua", "bookings", sold_out, &tokens[..1])?,
             sold_out_event,
             tokens,
             plain_url,
             latched,
             unlatched,
+            limited,
             bare_url,
             _bare: bare,
             folder,
@@ -133,12 +141,16 @@ impl Scene {
 }
 
 impl Sale {
-    async fn start(latch_ms: u32) -> anyhow::Result<Self> {
+    /// With limits, a customer's are the usual ones; an address', which all the load comes from, is never reached.
+    async fn start(latch_ms: u32, limits: bool) -> anyhow::Result<Self> {
         let options = Options {
             replicas: REPLICAS,
+            limits,
+            address_rate: 1_000_000,
             gatekeeper_env: vec![
                 ("ONSALE_LATCH_MS".into(), latch_ms.to_string()),
                 ("ONSALE_LOG".into(), "warn".into()),
+                ("ONSALE_ADDRESS_BOOKINGS".into(), "1000000/1".into()),
             ],
             vault_env: vec![("ONSALE_LOG".into(), "warn".into())],
             ..Options::default()
@@ -208,7 +220,15 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String, String)> {
     let folder = beside.data().join("bare-nginx");
     make_server_folder(&folder)?;
     let port = ports::free()?;
-    let settings = nginx::Settings { folder: &folder, port, upstreams: &ports, limits: false, page: None };
+    let settings = nginx::Settings {
+        folder: &folder,
+        port,
+        upstreams: &ports,
+        limits: false,
+        rate: 100,
+        trusted_proxies: &[],
+        page: None,
+    };
     children.push(start(Role::Nginx, nginx::spec(&tools, &settings, Path::new(&logs))?));
     let plain_port = ports::free()?;
     let plain = limits::plain_nginx(&tools, &beside.data().join("plain-nginx"), plain_port, &logs)?;

@@ -43,6 +43,8 @@ pub const UNNEST_64: What = what("unnest_64", "pgbench, row lock and batched unn
 pub const UNNEST_256: What = what("unnest_256", "pgbench, row lock and batched unnest of 256", "rows");
 /// Refused by the latch.
 pub const REFUSE_LATCH_ON: What = what("refuse_latch_on", "Onsale: refusals from the latch", "requests");
+/// Refused by the latch, with everybody counted.
+pub const REFUSE_LIMITS_ON: What = what("refuse_limits_on", "Onsale: refusals from the latch, limits on", "requests");
 /// Refused by the script.
 pub const REFUSE_LATCH_OFF: What = what("refuse_latch_off", "Onsale: refusals from the script", "requests");
 /// Booked by a crowd.
@@ -59,8 +61,9 @@ pub const HOLD_BOOK: What = what("hold_book", "Onsale: a random seat held and bo
 pub const SEAT_MAP: What = what("seat_map", "Onsale: the state of 50,000 seats read", "reads");
 
 /// Ours over a limit.
-pub const RATIOS: [(&str, What, What, Option<f64>); 7] = [
+pub const RATIOS: [(&str, What, What, Option<f64>); 8] = [
     ("refuse_latch_on", REFUSE_LATCH_ON, BARE_CONSTANT, Some(0.9)),
+    ("refuse_limits_on", REFUSE_LIMITS_ON, REFUSE_LATCH_ON, Some(0.9)),
     ("refuse_latch_off", REFUSE_LATCH_OFF, BARE_EVALSHA, Some(0.85)),
     ("book_vs_row_lock", BOOK, ROW_LOCK, Some(5.0)),
     ("book_vs_row_lock_at_50", BOOK_AT_50, ROW_LOCK, Some(5.0)),

@@ -14,6 +14,7 @@ mod fencing;
 mod front_door;
 mod idempotency;
 mod lab;
+mod limits;
 mod live;
 mod mutants;
 mod ownership;

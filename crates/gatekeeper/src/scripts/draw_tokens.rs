@@ -1,0 +1,77 @@
+//! `draw_tokens.lua`: tokens of a budget that all replicas share.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::Value;
+
+use super::ScriptError;
+use super::call::{is_broken, new_command, script_hash, send_script};
+use crate::limits::{Budget, Kind, Subject};
+use crate::link::Link;
+
+const NAME: &str = "draw_tokens";
+/// The file, as Redis gets it: it stands alone.
+pub const SOURCE: &str = include_str!("../../../../lua/draw_tokens.lua");
+
+static HASH: LazyLock<String> = LazyLock::new(|| script_hash(SOURCE));
+
+/// What came of a draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drawn {
+    /// Taken out, at most a share.
+    pub granted: u32,
+    /// Still in the bucket.
+    pub left: u32,
+    /// How long until there is one, if there was none.
+    pub wait: Duration,
+}
+
+/// Takes a share of the budget, or what there is of it. Not repeated: a lost reply costs its tokens.
+pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> Result<Drawn, ScriptError> {
+    let mut command = new_command("EVALSHA");
+    let interval_us = (budget.window.as_secs_f64() * 1e6 / f64::from(budget.tokens)).to_string();
+    command.arg(&*HASH).arg(1).arg(key(kind, subject)).arg(budget.share()).arg(budget.tokens).arg(interval_us);
+    let live = link.live().await?;
+    let value = send_script(&mut live.connection.clone(), &command, SOURCE).await.map_err(|source| {
+        if is_broken(&source) {
+            link.broken(&live);
+        }
+        ScriptError::Redis { script: NAME, source }
+    })?;
+    read(&value).ok_or_else(|| ScriptError::Unknown { script: NAME, reply: format!("{value:?}") })
+}
+
+/// Buckets are spread over a cluster by whose they are.
+fn key(kind: Kind, subject: Subject) -> String {
+    match subject {
+        Subject::Customer(customer) => format!("limit:{}:{{{customer}}}", kind.as_str()),
+        Subject::Address(address) => format!("limit:{}:{{{address}}}", kind.as_str()),
+    }
+}
+
+fn read(value: &Value) -> Option<Drawn> {
+    let Value::Array(fields) = value else { return None };
+    let [Value::Int(granted), Value::Int(left), Value::Int(wait_us)] = fields.as_slice() else { return None };
+    Some(Drawn {
+        granted: u32::try_from(*granted).ok()?,
+        left: u32::try_from(*left).ok()?,
+        wait: Duration::from_micros(u64::try_from(*wait_us).ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_reply_is_read() {
+        let reply = |fields: &[i64]| read(&Value::Array(fields.iter().copied().map(Value::Int).collect()));
+        assert_eq!(reply(&[2, 18, 0]), Some(Drawn { granted: 2, left: 18, wait: Duration::ZERO }));
+        assert_eq!(reply(&[0, 0, 500_000]), Some(Drawn { granted: 0, left: 0, wait: Duration::from_millis(500) }));
+        for bad in [&[][..], &[1], &[1, 2], &[-1, 0, 0], &[0, 0, -1], &[1, 2, 3, 4]] {
+            assert_eq!(reply(bad), None, "{bad:?}");
+        }
+        assert_eq!(read(&Value::Nil), None);
+    }
+}

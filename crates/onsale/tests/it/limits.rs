@@ -1,0 +1,257 @@
+//! How often one may ask, and who "one" is.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use stack::Client;
+use stack::client::send;
+
+use crate::support::{Private, SOON, eventually, hold, private_with};
+
+/// Replicas that each lend a tenth, and one at least.
+const REPLICAS: usize = 3;
+
+/// nginx lets everything through, so that the gatekeepers' own budgets show.
+async fn limited(budgets: &'static [(&'static str, &'static str)], trusted: &'static [&'static str]) -> Private {
+    private_with(move |options| {
+        options.limits = true;
+        options.address_rate = 1_000_000;
+        options.trusted_proxies = trusted.iter().map(|network| (*network).to_owned()).collect();
+        let budgets = budgets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        options.gatekeeper_env.extend(budgets);
+    })
+    .await
+}
+
+fn number(headers: &HeaderMap, header: &str, parameter: &str) -> u64 {
+    let text = headers[header].to_str().unwrap();
+    let part = text.split(';').find_map(|part| part.strip_prefix(parameter)?.strip_prefix('='));
+    part.unwrap_or_else(|| panic!("{header}: {text}")).parse().unwrap()
+}
+
+async fn read(client: &Client) -> Response {
+    client.request(Method::GET, "/api/v1/bookings").send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_shared_by_all_replicas_and_says_when_to_come_back() {
+    // One a minute comes back: what is granted is the bucket and what replicas lend.
+    let system = limited(&[("ONSALE_CUSTOMER_READS", "30/1800")], &[]).await;
+    let (hasty, patient) = (system.guest().await, system.guest().await);
+    let replicas: Vec<_> = system.ready.replicas.iter().map(|replica| hasty.at(replica)).collect();
+    let replies = join_all((0..120).map(|turn| read(&replicas[turn % REPLICAS]))).await;
+    let (served, limited): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status() == 200);
+    assert!((30..=30 + 3 * REPLICAS).contains(&served.len()), "{}", served.len());
+    for reply in &served {
+        assert!(number(reply.headers(), "ratelimit", "r") < 30);
+        assert_eq!(reply.headers()["ratelimit-policy"], "\"customer-reads\";q=30;w=1800");
+    }
+    for reply in limited {
+        assert_eq!(reply.status(), 429);
+        let wait = number(reply.headers(), "ratelimit", "t");
+        assert!((1..=60).contains(&wait), "{wait}");
+        assert_eq!(reply.headers()["retry-after"].to_str().unwrap(), wait.to_string());
+        let problem: Value = reply.json().await.unwrap();
+        assert_eq!((&problem["code"], &problem["retry_after_seconds"]), (&json!("too_many_requests"), &json!(wait)));
+    }
+    assert_eq!(read(&patient).await.status(), 200, "another customer has a budget of their own");
+    // Reads are over; holds are counted apart. Probes and the description are not counted at all.
+    let event = system.seat_event().await;
+    assert_eq!(hasty.hold_seats(event, &["A-1-1"]).await.unwrap().status, 201);
+    for path in ["/health", "/ready", "/api/openapi.json"] {
+        let replies = join_all((0..50).map(|_| replicas[0].get(path))).await;
+        assert!(replies.iter().all(|reply| reply.as_ref().unwrap().status == 200), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_comes_back_with_time() {
+    let system = limited(&[("ONSALE_CUSTOMER_BOOKINGS", "5/1")], &[]).await;
+    let (event, tier) = system.tier_event(1_000).await;
+    let guest = system.guest().await;
+    let refused = async || guest.buy(event, tier, 1).await.unwrap().status == 429;
+    let mut tries = 0;
+    while !refused().await {
+        tries += 1;
+        assert!(tries < 100, "nobody was told to wait");
+    }
+    eventually("one more", Duration::from_secs(2), async || !refused().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_of_one_address_share_its_budget() {
+    let system = limited(&[("ONSALE_ADDRESS_SESSIONS", "20/1200")], &[]).await;
+    let anybody = Client::new(&system.ready.url).unwrap();
+    let replies = join_all((0..60).map(|_| anybody.post("/api/v1/sessions", &Value::Null))).await;
+    let made = replies.into_iter().filter(|reply| reply.as_ref().unwrap().status == 201).count();
+    assert!((20..=20 + 2 * REPLICAS).contains(&made), "{made} guests");
+}
+
+/// Every way known to claim another address, as header and value.
+fn forgeries() -> Vec<(&'static str, String)> {
+    let names = [
+        "x-forwarded-for",
+        "x-real-ip",
+        "forwarded",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-forwarded-for",
+        "x-forwarded",
+        "forwarded-for",
+        "fastly-client-ip",
+        "x-azure-clientip",
+        "x-remote-ip",
+        "x-remote-addr",
+        "x-originating-ip",
+        "via",
+        "x-host",
+        "x-proxyuser-ip",
+        "wl-proxy-client-ip",
+        "proxy-client-ip",
+    ];
+    let values = |name: &str, turn: usize| match name {
+        "forwarded" => format!("for=203.0.113.{turn};proto=https"),
+        _ => format!("203.0.113.{turn}"),
+    };
+    let mut forgeries: Vec<_> = names.iter().enumerate().map(|(turn, name)| (*name, values(name, turn))).collect();
+    let lists = [
+        "127.0.0.1",
+        "127.0.0.1, 127.0.0.1",
+        "203.0.113.1, 127.0.0.1",
+        "127.0.0.1, 203.0.113.2",
+        "::1",
+        "::ffff:203.0.113.3",
+        "2001:db8::1",
+        "[2001:db8::2]:443",
+        "203.0.113.4:8080",
+        "unknown",
+        "localhost",
+        "0.0.0.0",
+        "255.255.255.255",
+        "0x7f000001",
+        "2130706433",
+        "127.1",
+        "10.0.0.1",
+        "_hidden",
+        "203.0.113.5\t",
+        ",",
+        ",,,203.0.113.6",
+        "203.0.113.7,",
+        "203.0.113.8 203.0.113.9",
+        "' OR 1=1 --",
+        "{e:1}:meta",
+    ];
+    forgeries.extend(lists.iter().map(|list| ("x-forwarded-for", (*list).to_owned())));
+    forgeries.push(("x-forwarded-for", vec!["203.0.113.10"; 200].join(", ")));
+    forgeries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_header_makes_another_address_of_a_client() {
+    let system = limited(&[("ONSALE_ADDRESS_SESSIONS", "10/36000")], &[]).await;
+    let http = reqwest::Client::new();
+    let url = format!("{}/api/v1/sessions", system.ready.url);
+    let ask = async |forgery: HeaderMap| http.post(&url).headers(forgery).send().await.unwrap().status().as_u16();
+    eventually("the address is known as hasty everywhere", SOON, async || {
+        let replies = join_all((0..12).map(|_| ask(HeaderMap::new()))).await;
+        replies.iter().all(|status| *status == 429)
+    })
+    .await;
+    let forgeries = forgeries();
+    assert!(forgeries.len() >= 40);
+    for (name, value) in &forgeries {
+        let one = (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        let mut twice = HeaderMap::from_iter([one.clone()]);
+        assert_eq!(ask(twice.clone()).await, 429, "{name}: {value:.60}");
+        twice.append(one.0, one.1);
+        assert_eq!(ask(twice).await, 429, "twice {name}: {value:.60}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_is_believed_about_addresses_and_only_it() {
+    let system = limited(&[("ONSALE_ADDRESS_SESSIONS", "10/36000")], &["127.0.0.1"]).await;
+    let http = reqwest::Client::new();
+    let url = format!("{}/api/v1/sessions", system.ready.url);
+    let from = async |forwarded: &str| {
+        http.post(&url).header("x-forwarded-for", forwarded).send().await.unwrap().status().as_u16()
+    };
+    eventually("one client behind the balancer is hasty", SOON, async || {
+        let replies = join_all((0..12).map(|_| from("203.0.113.1"))).await;
+        replies.iter().all(|status| *status == 429)
+    })
+    .await;
+    assert_eq!(from("203.0.113.2").await, 201, "another client behind it is not");
+    // What the hasty one writes itself stands left of what the balancer adds.
+    for claimed in ["203.0.113.3", "127.0.0.1", "10.0.0.1", "x", ""] {
+        assert_eq!(from(&format!("{claimed}, 203.0.113.1")).await, 429, "{claimed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hoarding_has_an_end() {
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "12/1200")], &[]).await;
+    let event = system.seat_event_with(|event| event.per_customer_max = 4).await;
+    let guest = system.guest().await;
+    let held = hold(guest.hold_seats(event, &["A-1-1", "A-1-2", "A-1-3", "A-1-4"]).await.unwrap());
+    let more = guest.hold_seats(event, &["A-2-1"]).await.unwrap();
+    assert_eq!((more.status.as_u16(), more.code()), (422, "limit_exceeded"), "held and owned together");
+    // Given back and taken again, round and round, comes to its budget's end.
+    let path = format!("/api/v1/events/{event}/holds/{}", held.hold_id);
+    let mut next = path;
+    let mut rounds = 0;
+    loop {
+        let released = guest.call(Method::DELETE, &next, &Value::Null).await.unwrap();
+        if released.status == 429 {
+            break;
+        }
+        let again = guest.hold_seats(event, &["A-1-1"]).await.unwrap();
+        if again.status == 429 {
+            break;
+        }
+        next = format!("/api/v1/events/{event}/holds/{}", hold(again).hold_id);
+        rounds += 1;
+        assert!(rounds < 20, "holds have no budget");
+    }
+    // And what is held still goes back by itself, or is booked.
+    let other = system.guest().await;
+    assert_eq!(other.hold_seats(event, &["A-3-1"]).await.unwrap().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_nobody_is_taken_for_hasty() {
+    let system = limited(&[("ONSALE_CUSTOMER_READS", "10/3600")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let redis = system.stack.child(stack::Role::Redis).unwrap();
+    redis.signal(Signal::SIGSTOP);
+    let asked = Instant::now();
+    let replies = join_all((0..60).map(|_| read(&guest))).await;
+    let took = asked.elapsed();
+    redis.signal(Signal::SIGCONT);
+    // Bookings are read from the vault; that nobody could be counted is no reason not to.
+    assert!(
+        replies.iter().all(|reply| reply.status() == 200),
+        "{:?}",
+        replies.iter().map(Response::status).collect::<Vec<_>>()
+    );
+    assert!(took < SOON, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_limited_is_counted_and_nobody_is_named() {
+    let system = limited(&[("ONSALE_CUSTOMER_READS", "1/36000")], &[]).await;
+    let guest = system.guest().await;
+    let replica = guest.at(&system.ready.replicas[0]);
+    for _ in 0..5 {
+        send(replica.request(Method::GET, "/api/v1/bookings")).await.unwrap();
+    }
+    let metrics = reqwest::get(format!("{}/metrics", system.ready.replicas[0])).await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find(|line| line.starts_with("gatekeeper_limited_total")).unwrap();
+    assert_eq!(line, "gatekeeper_limited_total{kind=\"reads\",subject=\"customer\"} 3");
+}

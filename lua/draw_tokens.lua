@@ -1,0 +1,20 @@
+-- Takes tokens out of a bucket that fills again by itself (GCRA): all that was asked for, or what there is. It stands
+-- alone, without the prelude and its keys. Not idempotent: a lost reply costs its tokens.
+--
+-- KEYS  1 the time in microseconds at which the bucket would be full again; absent once it is
+-- ARGV  1 wanted   2 tokens a full bucket has   3 microseconds in which one token comes back
+-- Reply {granted, tokens that are left, microseconds until there is one}
+
+local wanted, burst, interval = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local left = math.floor(burst - (full_at - now) / interval)
+local granted = math.min(wanted, left)
+if granted < 1 then
+  return { 0, 0, math.ceil(full_at + interval - burst * interval - now) }
+end
+full_at = full_at + granted * interval
+local kept_ms = math.ceil((full_at - now) / 1000)
+redis.call('SET', KEYS[1], string.format('%d', full_at), 'PX', kept_ms)
+return { granted, left - granted, 0 }
