@@ -91,6 +91,10 @@ pub async fn read(mut payload: dev::Payload, limit: usize) -> Result<web::BytesM
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would take a list of a struct's fields for the struct.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::malformed("The body is not what was expected: a JSON object."));
+    }
     serde_json::from_slice(body).map_err(|error| {
         // It quotes what was sent, which may be long.
         let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();

@@ -6,12 +6,24 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage as _, web};
 
 use crate::metrics::Metrics;
 
 /// Taken from the proxy when it looks like an id, else made here; returned to the client and logged.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is called, for handlers; in its extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// Letters, digits and hyphens.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
 
 const REQUEST_ID_LEN_MAX: usize = 64;
 
@@ -22,6 +34,7 @@ pub async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let request_id = request_id(&request);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let mut response = next.call(request).await?;
 
     let (status, took) = (response.status().as_u16(), started.elapsed());

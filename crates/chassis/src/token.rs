@@ -19,7 +19,7 @@ const TOKEN_LEN_MAX: usize = 4_096;
 /// Shorter keys could be guessed; HS256 wants as many bits as its hash has.
 const KEY_LEN_MIN: usize = 32;
 /// How far two servers' clocks may differ, in seconds.
-const LEEWAY_SECONDS: u64 = 5;
+pub const LEEWAY_SECONDS: u64 = 5;
 
 /// Keys at a time: the one that signs, those it replaced, and those to come.
 const KEYS_MAX: usize = 8;

@@ -58,6 +58,10 @@ id!(
     CustomerId
 );
 id!(
+    /// A key of a box office or a program.
+    ApiKeyId
+);
+id!(
     /// The `rid`: one attempt to take inventory, chosen before Redis is asked. The hold and the booking that grow
     /// out of the attempt keep it as their own id, so it anchors idempotency from the first script to the last row.
     ReservationId

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{BookingStatus, SaleState};
-use crate::ids::{CustomerId, EventId, ReservationId, TierId};
+use crate::api::{BookingStatus, KeyRole, NewApiKey, SaleState};
+use crate::ids::{ApiKeyId, CustomerId, EventId, ReservationId, TierId};
+use crate::origin::Origin;
 use crate::seat::{SeatIndex, Seating};
 use crate::values::{Currency, Quantity};
 
@@ -95,6 +96,9 @@ pub struct CommitRequest {
     pub customer_id: CustomerId,
     /// What it takes.
     pub items: Items,
+    /// Who asked for it.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 /// What travels together, such as the body of [`crate::paths::COMMITS`]. Replies come in the same order.
@@ -304,4 +308,26 @@ pub struct VaultAudit {
     pub seats_sold: i64,
     /// Seats with more than one live booking.
     pub double_booked: i64,
+}
+
+/// An API key as gatekeepers check it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Names it.
+    pub key_id: ApiKeyId,
+    /// What it may do.
+    pub role: KeyRole,
+    /// SHA-256 of the whole key, in hexadecimal.
+    pub secret_digest: String,
+}
+
+/// The body of `POST /internal/api-keys`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewKeyRecord {
+    /// Under which id.
+    pub key_id: ApiKeyId,
+    /// What was asked for.
+    pub key: NewApiKey,
+    /// SHA-256 of the whole key, in hexadecimal.
+    pub secret_digest: String,
 }

@@ -7,12 +7,14 @@ pub mod idempotency;
 pub mod ids;
 pub mod internal;
 pub mod live;
+pub mod origin;
 pub mod paths;
 pub mod problem;
 pub mod seat;
 pub mod values;
 
-pub use ids::{CustomerId, EventId, ReservationId, TierId};
+pub use ids::{ApiKeyId, CustomerId, EventId, ReservationId, TierId};
+pub use origin::Origin;
 pub use problem::{Code, Problem};
 pub use seat::{SeatIndex, SeatLabel, Seating, Section};
 pub use values::{Currency, Quantity};

@@ -1,6 +1,6 @@
 //! Paths that more than one crate must spell the same way.
 
-use crate::ids::{CustomerId, EventId, ReservationId};
+use crate::ids::{ApiKeyId, CustomerId, EventId, ReservationId};
 
 /// The prefix of the public API.
 pub const API: &str = "/api/v1";
@@ -35,6 +35,27 @@ pub const EVENTS: &str = "/internal/events";
 pub const JOURNAL_BEHIND: &str = "/internal/journal/behind";
 /// `GET ?after&wait_ms`: a long poll for [`crate::internal::JournalWakes`].
 pub const JOURNAL_WAKES: &str = "/internal/journal/wakes";
+
+/// `POST` makes a key, `GET` lists all.
+pub const API_KEYS: &str = "/internal/api-keys";
+/// `GET`: the keys that work, as [`crate::internal::KeyRecord`].
+pub const WORKING_API_KEYS: &str = "/internal/api-keys/working";
+/// `POST`: a page of the audit log by a [`crate::api::LogFilter`].
+pub const AUDIT_LOG: &str = "/internal/audit-log";
+/// The header by which a gatekeeper says who caused what it asks for: an [`crate::Origin`] as JSON.
+pub const ORIGIN_HEADER: &str = "onsale-origin";
+
+/// `DELETE` revokes a key.
+#[must_use]
+pub fn api_key(id: ApiKeyId) -> String {
+    format!("{API_KEYS}/{id}")
+}
+
+/// `GET`, `PUT` and `DELETE`: what a customer tells of themselves.
+#[must_use]
+pub fn profile(customer: CustomerId) -> String {
+    format!("{INTERNAL}/customers/{customer}/profile")
+}
 
 /// `GET` reads, `PATCH` changes an event.
 #[must_use]

@@ -10,6 +10,7 @@ use chassis::token::TokenKeys;
 use clap::Parser;
 
 use crate::feed::FeedSettings;
+use crate::identity::oidc::OidcSettings;
 use crate::limits::LimitSettings;
 
 /// What may be in files instead, named by the variable with `_FILE` behind it.
@@ -92,6 +93,10 @@ pub struct Config {
     /// Origins besides our own whose pages may watch, such as `https://tickets.example`; separated by commas.
     #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
+
+    /// Whose tokens count besides our own.
+    #[command(flatten)]
+    pub oidc: OidcSettings,
 
     /// Budgets.
     #[command(flatten)]

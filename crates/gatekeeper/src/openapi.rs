@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, ResponseBuilder, Server};
 use utoipa::{Modify, OpenApi as _};
 
-use crate::handlers::{activity, bookings, events, holds, live, seats, sessions};
+use crate::handlers::{activity, api_keys, audit_log, bookings, events, holds, live, profile, seats, sessions};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -39,6 +39,13 @@ use crate::handlers::{activity, bookings, events, holds, live, seats, sessions};
         bookings::confirm,
         bookings::cancel,
         live::watch,
+        profile::read,
+        profile::write,
+        profile::remove,
+        api_keys::create,
+        api_keys::list,
+        api_keys::revoke,
+        audit_log::read,
     ),
     components(schemas(Problem, LiveMessage, LiveRequest)),
     modifiers(&Common)
@@ -73,8 +80,8 @@ impl Modify for Common {
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, post, patch, delete, .. } = path;
-    [get, post, patch, delete].into_iter().flatten()
+    let PathItem { get, post, put, patch, delete, .. } = path;
+    [get, post, put, patch, delete].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -101,8 +108,8 @@ mod tests {
     fn every_route_is_described() {
         let mut api = Description::openapi();
         let described = api.paths.paths.iter_mut().flat_map(|(path, item)| {
-            let PathItem { get, post, patch, delete, .. } = item;
-            let methods = [("get", get), ("post", post), ("patch", patch), ("delete", delete)];
+            let PathItem { get, post, put, patch, delete, .. } = item;
+            let methods = [("get", get), ("post", post), ("put", put), ("patch", patch), ("delete", delete)];
             let there = methods.into_iter().filter(|(_, operation)| operation.is_some());
             there.map(|(method, _)| format!("{path} {method}")).collect::<Vec<_>>()
         });

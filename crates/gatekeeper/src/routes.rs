@@ -2,13 +2,15 @@
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig, delete, get, patch, post};
+use actix_web::web::{self, ServiceConfig, delete, get, patch, post, put};
 use actix_web::{Resource, Route};
 use chassis::{api_error, metrics};
 use contract::paths;
 
-use crate::handlers::{activity, bookings, description, events, health, holds, live, seats, sessions};
 use crate::guard;
+use crate::handlers::{
+    activity, api_keys, audit_log, bookings, description, events, health, holds, live, profile, seats, sessions,
+};
 use crate::limits::Kind;
 
 /// Everything the gatekeeper answers.
@@ -46,6 +48,15 @@ fn api(api: &mut ServiceConfig) {
         .service(resource("/events/{event_id}/audit", Kind::Reads, [get().to(events::audit)]))
         .service(resource("/events/{event_id}", Kind::Bookings, [get().to(events::read), patch().to(events::change)]))
         .service(resource("/events", Kind::Bookings, [post().to(events::create), get().to(events::list)]))
+        .service(resource(
+            "/profile",
+            Kind::Bookings,
+            [get().to(profile::read), put().to(profile::write), delete().to(profile::remove)],
+        ))
+        .service(resource("/audit-log", Kind::Reads, [get().to(audit_log::read)]))
+        .service(resource("/api-keys/{key_id}", Kind::Bookings, [delete().to(api_keys::revoke)]))
+        // The answer is shown once, and kept nowhere for another time.
+        .service(plain_resource("/api-keys", Kind::Bookings, [post().to(api_keys::create), get().to(api_keys::list)]))
         // It makes a new customer each time, and a key would be nobody's.
         .service(plain_resource("/sessions", Kind::Sessions, [post().to(sessions::create)]));
 }

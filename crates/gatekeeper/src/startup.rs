@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
-use chassis::token::TokenKeys;
 use chassis::{api_error, server, telemetry};
 use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +22,9 @@ use crate::feed::Feed;
 use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
 use crate::idempotency::KeyQueue;
+use crate::identity::Credentials;
+use crate::identity::api_keys::KeyRing;
+use crate::identity::oidc::Issuers;
 use crate::latch::Latch;
 use crate::limits::Limits;
 use crate::link::Link;
@@ -59,7 +61,11 @@ impl Application {
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let metrics = web::Data::new(metrics);
         let request_limit = web::Data::new(RequestLimit(config.request_limit()));
-        let token_keys: web::Data<TokenKeys> = web::Data::new(config.token_keys);
+        let credentials = web::Data::new(Credentials {
+            token_keys: config.token_keys,
+            issuers: Issuers::start(&config.oidc)?,
+            api_keys: KeyRing::start(gate.vault.clone()),
+        });
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
         let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
         let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
@@ -76,7 +82,7 @@ impl Application {
                 .app_data(web::QueryConfig::default().error_handler(api_error::query_error))
                 .app_data(web::Data::new(Gate { link, ..gate.clone() }))
                 .app_data(metrics.clone())
-                .app_data(token_keys.clone())
+                .app_data(credentials.clone())
                 .app_data(guest_time.clone())
                 .app_data(request_limit.clone())
                 .app_data(allowed_origins.clone())

@@ -6,18 +6,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chassis::credential::Credential;
-use contract::api::{Confirmation, EventChange, NewEvent, Page};
+use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, NewEvent, Page, Profile};
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
     Batch, Booking, BookingAnswer, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
-    JournalWakes, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
+    JournalWakes, KeyRecord, NewKeyRecord, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
 };
-use contract::{CustomerId, EventId, Problem, ReservationId, paths};
+use contract::{ApiKeyId, CustomerId, EventId, Origin, Problem, ReservationId, paths};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::runtime::Handle;
+
+use crate::identity::Caller;
 
 /// Longest wait for a reply. The vault's own bounds are shorter, so that it is the one to say what went wrong.
 const REPLY_WAIT: Duration = Duration::from_secs(20);
@@ -95,8 +98,8 @@ impl VaultClient {
     }
 
     /// Makes an event under this id, or finds that it is there.
-    pub async fn create_event(&self, id: EventId, new: &NewEvent) -> Result<EventRecord, VaultError> {
-        self.ask(Method::POST, &format!("{}?event_id={id}", paths::EVENTS), Some(new), REPLY_WAIT).await
+    pub async fn create_event(&self, id: EventId, new: &NewEvent, origin: &Origin) -> Result<EventRecord, VaultError> {
+        self.change(origin, Method::POST, &format!("{}?event_id={id}", paths::EVENTS), Some(new)).await
     }
 
     /// One event.
@@ -110,8 +113,13 @@ impl VaultClient {
     }
 
     /// Changes an event.
-    pub async fn change_event(&self, id: EventId, change: &EventChange) -> Result<Option<EventRecord>, VaultError> {
-        found(self.ask(Method::PATCH, &paths::event(id), Some(change), REPLY_WAIT).await)
+    pub async fn change_event(
+        &self,
+        id: EventId,
+        change: &EventChange,
+        origin: &Origin,
+    ) -> Result<Option<EventRecord>, VaultError> {
+        found(self.change(origin, Method::PATCH, &paths::event(id), Some(change)).await)
     }
 
     /// A new epoch and what goes with it.
@@ -152,18 +160,58 @@ impl VaultClient {
     /// The owner paid.
     pub async fn confirm(
         &self,
-        customer: CustomerId,
+        caller: &Caller,
         id: ReservationId,
         confirmation: &Confirmation,
     ) -> Result<BookingAnswer, VaultError> {
-        let path = format!("{}/confirm", paths::customer_booking(customer, id));
-        self.ask(Method::POST, &path, Some(confirmation), REPLY_WAIT).await
+        let path = format!("{}/confirm", paths::customer_booking(caller.customer, id));
+        self.change(&caller.origin, Method::POST, &path, Some(confirmation)).await
     }
 
     /// The owner gives the tickets back.
-    pub async fn cancel(&self, customer: CustomerId, id: ReservationId) -> Result<BookingAnswer, VaultError> {
-        let path = format!("{}/cancel", paths::customer_booking(customer, id));
-        self.ask(Method::POST, &path, None::<&()>, REPLY_WAIT).await
+    pub async fn cancel(&self, caller: &Caller, id: ReservationId) -> Result<BookingAnswer, VaultError> {
+        let path = format!("{}/cancel", paths::customer_booking(caller.customer, id));
+        self.change(&caller.origin, Method::POST, &path, None::<&()>).await
+    }
+
+    /// Keeps a new API key by its digest.
+    pub async fn create_api_key(&self, key: &NewKeyRecord, origin: &Origin) -> Result<ApiKeyView, VaultError> {
+        self.change(origin, Method::POST, paths::API_KEYS, Some(key)).await
+    }
+
+    /// All API keys.
+    pub async fn api_keys(&self) -> Result<Vec<ApiKeyView>, VaultError> {
+        self.get(paths::API_KEYS).await
+    }
+
+    /// Those that work, as they are checked.
+    pub async fn working_api_keys(&self) -> Result<Vec<KeyRecord>, VaultError> {
+        self.get(paths::WORKING_API_KEYS).await
+    }
+
+    /// Ends an API key.
+    pub async fn revoke_api_key(&self, id: ApiKeyId, origin: &Origin) -> Result<Option<ApiKeyView>, VaultError> {
+        found(self.change(origin, Method::DELETE, &paths::api_key(id), None::<&()>).await)
+    }
+
+    /// What a customer told of themselves.
+    pub async fn profile(&self, customer: CustomerId) -> Result<Option<Profile>, VaultError> {
+        found(self.get(&paths::profile(customer)).await)
+    }
+
+    /// Writes it.
+    pub async fn put_profile(&self, caller: &Caller, profile: &Profile) -> Result<(), VaultError> {
+        self.change(&caller.origin, Method::PUT, &paths::profile(caller.customer), Some(profile)).await
+    }
+
+    /// Removes it.
+    pub async fn remove_profile(&self, caller: &Caller) -> Result<(), VaultError> {
+        self.change(&caller.origin, Method::DELETE, &paths::profile(caller.customer), None::<&()>).await
+    }
+
+    /// A page of the audit log.
+    pub async fn audit_log(&self, filter: &LogFilter) -> Result<LogPage, VaultError> {
+        self.ask(Method::POST, paths::AUDIT_LOG, Some(filter), REPLY_WAIT).await
     }
 
     /// Whether the vault can do its work.
@@ -182,13 +230,37 @@ impl VaultClient {
         body: Option<&impl Serialize>,
         wait: Duration,
     ) -> Result<T, VaultError> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(wait);
-        if let Some(body) = body {
-            request = request.json(body);
+        self.send(self.request(method, path, body).timeout(wait)).await
+    }
+
+    /// What goes into the audit log says who caused it.
+    async fn change<T: DeserializeOwned + Send + 'static>(
+        &self,
+        origin: &Origin,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, VaultError> {
+        let origin = serde_json::to_string(origin).unwrap_or_default();
+        self.send(self.request(method, path, body).header(paths::ORIGIN_HEADER, origin)).await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match body {
+            Some(body) => request.json(body),
+            None => request,
         }
+    }
+
+    async fn send<T: DeserializeOwned + Send + 'static>(&self, request: RequestBuilder) -> Result<T, VaultError> {
         let reply = async move {
             let response = request.send().await?;
             let status = response.status();
+            if status == StatusCode::NO_CONTENT {
+                // `()` is what is asked for where nothing is answered.
+                return serde_json::from_value(Value::Null).map_err(|_| VaultError::Unexpected(status));
+            }
             if status.is_success() {
                 return Ok(response.json().await?);
             }

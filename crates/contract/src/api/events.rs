@@ -68,7 +68,7 @@ pub struct EventChange {
     #[serde(default)]
     pub sale_state: Option<SaleState>,
     /// New capacities. Never below what is sold.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::objects")]
     pub tiers: Vec<TierChange>,
 }
 

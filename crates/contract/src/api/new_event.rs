@@ -46,10 +46,10 @@ pub struct NewEvent {
     #[serde(default = "default_payment_ttl_seconds")]
     pub payment_ttl_seconds: u32,
     /// General admission.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::objects")]
     pub tiers: Vec<NewTier>,
     /// Numbered seats.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::objects")]
     pub sections: Vec<Section>,
 }
 

@@ -28,7 +28,7 @@ pub async fn create(
     attempt: Attempt,
     Json(new): Json<NewBooking>,
 ) -> Result<HttpResponse, ApiError> {
-    let booking = match bookings::create(&gate, caller.0, attempt, new).await {
+    let booking = match bookings::create(&gate, &caller, attempt, new).await {
         Ok(booking) => booking,
         Err(error) => return not_made(error),
     };
@@ -51,7 +51,7 @@ pub async fn list(
     paging: web::Query<Paging>,
 ) -> Result<web::Json<Page<BookingView>>, ApiError> {
     let (page, limit) = paging.checked()?;
-    Ok(web::Json(bookings::list(&gate, caller.0, page, limit).await?))
+    Ok(web::Json(bookings::list(&gate, caller.customer, page, limit).await?))
 }
 
 /// `GET /bookings/{booking_id}`.
@@ -68,7 +68,7 @@ pub async fn read(
     gate: GateData,
     id: web::Path<ReservationId>,
 ) -> Result<web::Json<BookingView>, ApiError> {
-    Ok(web::Json(bookings::read(&gate, caller.0, *id).await?))
+    Ok(web::Json(bookings::read(&gate, caller.customer, *id).await?))
 }
 
 /// `POST /bookings/{booking_id}/confirm`.
@@ -87,7 +87,7 @@ pub async fn confirm(
     id: web::Path<ReservationId>,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<web::Json<BookingView>, ApiError> {
-    Ok(web::Json(bookings::confirm(&gate, caller.0, *id, &confirmation).await?))
+    Ok(web::Json(bookings::confirm(&gate, &caller, *id, &confirmation).await?))
 }
 
 /// `POST /bookings/{booking_id}/cancel`.
@@ -104,5 +104,5 @@ pub async fn cancel(
     gate: GateData,
     id: web::Path<ReservationId>,
 ) -> Result<web::Json<BookingView>, ApiError> {
-    Ok(web::Json(bookings::cancel(&gate, caller.0, *id).await?))
+    Ok(web::Json(bookings::cancel(&gate, &caller, *id).await?))
 }

@@ -21,12 +21,12 @@ use crate::service::{audit, events};
     security(("bearer" = []))
 )]
 pub async fn create(
-    _: Admin,
+    admin: Admin,
     gate: GateData,
     attempt: Attempt,
     Json(new): Json<NewEvent>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Created().json(events::create(&gate, attempt, &new).await?))
+    Ok(HttpResponse::Created().json(events::create(&gate, &admin.origin, attempt, &new).await?))
 }
 
 /// `GET /events`.
@@ -74,7 +74,7 @@ pub async fn change(
         // How much there is belongs to the event; when it is let go, to the sale.
         operator.admin()?;
     }
-    Ok(web::Json(events::change(&gate, *id, &change).await?))
+    Ok(web::Json(events::change(&gate, &operator.origin, *id, &change).await?))
 }
 
 /// `GET /events/{event_id}/audit`.

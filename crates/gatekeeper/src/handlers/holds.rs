@@ -29,7 +29,7 @@ pub async fn create(
     event_id: web::Path<EventId>,
     Json(new): Json<NewHold>,
 ) -> Result<HttpResponse, ApiError> {
-    match holds::create(&gate, *event_id, caller.0, attempt, new).await {
+    match holds::create(&gate, *event_id, caller.customer, attempt, new).await {
         Ok(hold) => Ok(HttpResponse::Created().json(hold)),
         Err(error) => not_made(error),
     }
@@ -46,7 +46,7 @@ pub async fn create(
 )]
 pub async fn read(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<HoldView>, ApiError> {
     let (event_id, hold_id) = id.into_inner();
-    Ok(web::Json(holds::read(&gate, event_id, hold_id, caller.0).await?))
+    Ok(web::Json(holds::read(&gate, event_id, hold_id, caller.customer).await?))
 }
 
 /// `POST /events/{event_id}/holds/{hold_id}/extend`.
@@ -60,7 +60,7 @@ pub async fn read(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<Ho
 )]
 pub async fn extend(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<HoldView>, ApiError> {
     let (event_id, hold_id) = id.into_inner();
-    Ok(web::Json(holds::extend(&gate, event_id, hold_id, caller.0).await?))
+    Ok(web::Json(holds::extend(&gate, event_id, hold_id, caller.customer).await?))
 }
 
 /// `DELETE /events/{event_id}/holds/{hold_id}`.
@@ -74,6 +74,6 @@ pub async fn extend(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<
 )]
 pub async fn release(caller: Caller, gate: GateData, id: Id) -> Result<HttpResponse, ApiError> {
     let (event_id, hold_id) = id.into_inner();
-    holds::release(&gate, event_id, hold_id, caller.0).await?;
+    holds::release(&gate, event_id, hold_id, caller.customer).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use actix_ws::{CloseCode, CloseReason};
 use chassis::ApiError;
 use chassis::credential::bearer;
-use chassis::token::TokenKeys;
 use contract::live::close;
 use contract::{Code, EventId};
 
 use super::GateData;
 use crate::feed::watcher::{self, Outgoing, Rejoining};
 use crate::feed::{Feed, NoRoom};
+use crate::identity::Credentials;
 
 /// The protocol a browser asks for when it offers a token beside it, as `bearer.<token>`: it can send no other header.
 const PROTOCOL: &str = "onsale.live";
@@ -64,7 +64,8 @@ fn refusal(request: &HttpRequest) -> Option<(u16, &'static str, &'static str)> {
         return Some((close::WRONG_ORIGIN, "not from this origin", "wrong_origin"));
     }
     let offered = offered_token(request.headers()).or_else(|| bearer(request));
-    let is_valid = |token| request.app_data::<web::Data<TokenKeys>>().is_some_and(|key| key.verify(token).is_ok());
+    let credentials = request.app_data::<web::Data<Credentials>>();
+    let is_valid = |token| credentials.is_some_and(|credentials| credentials.is_valid(token));
     (!offered.is_none_or(is_valid)).then_some((close::UNAUTHORIZED, "the token is not valid", "unauthorized"))
 }
 

@@ -1,12 +1,15 @@
 //! One file per thing that can be asked for. Handlers extract, call and map.
 
 pub mod activity;
+pub mod api_keys;
+pub mod audit_log;
 pub mod bookings;
 pub mod description;
 pub mod events;
 pub mod health;
 pub mod holds;
 pub mod live;
+pub mod profile;
 pub mod seats;
 pub mod sessions;
 

@@ -2,11 +2,13 @@
 
 use actix_web::{HttpResponse, web};
 use chassis::ApiError;
-use chassis::token::{Identity, Role, TokenKeys};
+use chassis::token::{Identity, Role};
 use contract::api::Session;
 use contract::{Code, CustomerId};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
+
+use crate::identity::Credentials;
 
 /// How long a guest's token works.
 #[derive(Clone, Copy)]
@@ -19,10 +21,10 @@ pub struct GuestTime(pub SignedDuration);
     tag = "sessions",
     responses((status = 201, description = "A token for a new guest", body = Session))
 )]
-pub async fn create(key: web::Data<TokenKeys>, time: web::Data<GuestTime>) -> Result<HttpResponse, ApiError> {
+pub async fn create(credentials: web::Data<Credentials>, time: web::Data<GuestTime>) -> Result<HttpResponse, ApiError> {
     let customer_id = CustomerId(Uuid::new_v4());
     let guest = Identity { customer_id, role: Role::Customer };
-    let signed = key.sign(guest, Timestamp::now(), time.0);
+    let signed = credentials.token_keys.sign(guest, Timestamp::now(), time.0);
     let (token, expires_at) = signed.map_err(|_| ApiError::new(Code::Internal, "No token could be signed."))?;
     Ok(HttpResponse::Created().json(Session { customer_id, token, expires_at }))
 }

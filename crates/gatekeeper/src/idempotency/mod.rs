@@ -72,7 +72,7 @@ pub async fn keep(
         None
     };
     let keys = request.app_data::<web::Data<KeyQueue>>().cloned();
-    let (Some(Caller(customer)), Some(keys)) = (caller, keys) else {
+    let (Some(Caller { customer, .. }), Some(keys)) = (caller, keys) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let (scope, body_digest) = match read(&mut request, customer).await {

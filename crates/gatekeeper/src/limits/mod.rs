@@ -126,7 +126,7 @@ pub async fn keep(
         return then(request).await;
     };
     let kind = if matches!(*request.method(), Method::GET | Method::HEAD) { Kind::Reads } else { kind };
-    let customer = identity::of(request.request()).ok().map(|identity| Subject::Customer(identity.customer_id));
+    let customer = identity::of(request.request()).ok().map(|identity| Subject::Customer(identity.counted_as()));
     let address = client_address(request.request(), &limits.settings.trusted_proxies).map(Subject::of_address);
     let Some(word) = limits.ask(&gate, kind, [customer, address].into_iter().flatten()).await else {
         return then(request).await;

@@ -10,6 +10,7 @@ use super::holds::{admit_tier, admitted, parse_quantity, refusal as hold_refusal
 use super::{Gate, ServiceError, refused};
 use crate::attempt::Attempt;
 use crate::catalog::Event;
+use crate::identity::Caller;
 use crate::scripts::check_and_decrement::Claim;
 use crate::scripts::{HoldRefusal, begin_commit};
 
@@ -19,15 +20,15 @@ const PAYMENT_REFERENCE_CHARS_MAX: usize = 200;
 /// Books a hold, or a quantity of a tier at once.
 pub async fn create(
     gate: &Gate,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     new: NewBooking,
 ) -> Result<BookingView, ServiceError> {
     let event = gate.event(new.event_id).await?;
     match (new.hold_id, new.tier_id, new.quantity) {
-        (Some(hold), None, None) => book_hold(gate, &event, customer, hold).await,
+        (Some(hold), None, None) => book_hold(gate, &event, caller, hold).await,
         (None, Some(tier), Some(quantity)) => {
-            buy(gate, &event, customer, attempt, (tier, parse_quantity(quantity)?)).await
+            buy(gate, &event, caller, attempt, (tier, parse_quantity(quantity)?)).await
         }
         _ => Err(ServiceError::Malformed("Send event_id with either hold_id, or tier_id and quantity.".into())),
     }
@@ -53,7 +54,7 @@ pub async fn list(gate: &Gate, customer: CustomerId, page: u32, limit: u32) -> R
 /// Marks a booking of the caller's as paid. Asked again, it answers the same.
 pub async fn confirm(
     gate: &Gate,
-    customer: CustomerId,
+    caller: &Caller,
     id: ReservationId,
     confirmation: &Confirmation,
 ) -> Result<BookingView, ServiceError> {
@@ -64,13 +65,13 @@ pub async fn confirm(
             "payment_reference has at most {most} characters, none a control character."
         )));
     }
-    let answer = gate.vault.confirm(customer, id, confirmation).await?;
+    let answer = gate.vault.confirm(caller, id, confirmation).await?;
     changed(gate, id, answer).await
 }
 
 /// Gives a booking of the caller's back. Asked again, it answers the same.
-pub async fn cancel(gate: &Gate, customer: CustomerId, id: ReservationId) -> Result<BookingView, ServiceError> {
-    let answer = gate.vault.cancel(customer, id).await?;
+pub async fn cancel(gate: &Gate, caller: &Caller, id: ReservationId) -> Result<BookingView, ServiceError> {
+    let answer = gate.vault.cancel(caller, id).await?;
     changed(gate, id, answer).await
 }
 
@@ -90,11 +91,11 @@ fn gone(status: BookingStatus) -> ServiceError {
 async fn buy(
     gate: &Gate,
     event: &Event,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     (tier, quantity): (TierId, Quantity),
 ) -> Result<BookingView, ServiceError> {
-    let rid = attempt.rid;
+    let (rid, customer) = (attempt.rid, caller.customer);
     if attempt.is_repeat {
         // Asked after whatever of it is still on its way: what is not booked by now never will be, and the key goes on to
         // another attempt. What Redis remembers of this one does not count.
@@ -111,17 +112,17 @@ async fn buy(
     let admission = admit_tier(gate, event, (attempt, customer), (tier, quantity), claim).await?;
     let (epoch, _) = admitted(event, admission)?;
     let items = Items::Tier(tier, quantity);
-    let request = CommitRequest { rid, event_id: event.record.event_id, epoch, customer_id: customer, items };
+    let request = request(caller, rid, event, epoch, items);
     commit(gate, event, request, attempt.until, false).await
 }
 
 async fn book_hold(
     gate: &Gate,
     event: &Event,
-    customer: CustomerId,
+    caller: &Caller,
     rid: ReservationId,
 ) -> Result<BookingView, ServiceError> {
-    let event_id = event.record.event_id;
+    let (event_id, customer) = (event.record.event_id, caller.customer);
     let begun = begin_commit::call(&gate.link, &event.keys, rid, customer, gate.commit_lease_ms).await;
     let hold = match begun.map_err(|error| gate.failed(event_id, error))? {
         Ok(hold) => hold,
@@ -135,8 +136,13 @@ async fn book_hold(
         }
         Err(other) => return Err(hold_refusal(other)),
     };
-    let request = CommitRequest { rid, event_id, epoch: hold.epoch, customer_id: customer, items: hold.items };
+    let request = request(caller, rid, event, hold.epoch, hold.items);
     commit(gate, event, request, None, true).await
+}
+
+fn request(caller: &Caller, rid: ReservationId, event: &Event, epoch: i64, items: Items) -> CommitRequest {
+    let Caller { customer, origin } = caller.clone();
+    CommitRequest { rid, event_id: event.record.event_id, epoch, customer_id: customer, items, origin }
 }
 
 async fn commit(

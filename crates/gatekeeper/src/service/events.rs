@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contract::EventId;
 use contract::api::{EventChange, EventView, NewEvent, Page, TierView};
+use contract::{EventId, Origin};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
@@ -17,17 +17,22 @@ use crate::scripts::read_inventory::Inventory;
 const LOAD_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes an event and loads it, so that the first buyer waits for nothing.
-pub async fn create(gate: &Gate, attempt: Attempt, new: &NewEvent) -> Result<EventView, ServiceError> {
+pub async fn create(gate: &Gate, origin: &Origin, attempt: Attempt, new: &NewEvent) -> Result<EventView, ServiceError> {
     new.validate().map_err(ServiceError::Malformed)?;
-    let event = gate.catalog.remember(gate.vault.create_event(EventId(attempt.rid.0), new).await?);
+    let event = gate.catalog.remember(gate.vault.create_event(EventId(attempt.rid.0), new, origin).await?);
     // Should it not be loaded in time, it is made all the same, and the first request for it has it loaded.
     let _ = tokio::time::timeout(LOAD_WAIT, gate.reloader.reload(event.record.event_id, None)).await;
     Ok(show(gate, &event).await)
 }
 
 /// Pauses or resumes a sale, or changes capacities.
-pub async fn change(gate: &Gate, id: EventId, change: &EventChange) -> Result<EventView, ServiceError> {
-    let record = gate.vault.change_event(id, change).await?.ok_or(ServiceError::NotFound("event"))?;
+pub async fn change(
+    gate: &Gate,
+    origin: &Origin,
+    id: EventId,
+    change: &EventChange,
+) -> Result<EventView, ServiceError> {
+    let record = gate.vault.change_event(id, change, origin).await?.ok_or(ServiceError::NotFound("event"))?;
     Ok(show(gate, &gate.catalog.remember(record)).await)
 }
 

@@ -1,12 +1,15 @@
 //! What the gatekeeper decides, without HTTP.
 
 pub mod activity;
+pub mod api_keys;
 pub mod audit;
+pub mod audit_log;
 pub mod bookings;
 pub mod error;
 pub mod events;
 pub mod holds;
 pub mod inventory;
+pub mod profile;
 pub mod reload;
 
 use std::sync::Arc;

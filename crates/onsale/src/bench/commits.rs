@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use contract::internal::{Batch, CommitRequest, Items};
-use contract::{CustomerId, Quantity, ReservationId, paths};
+use contract::origin::ActorKind;
+use contract::{CustomerId, Origin, Quantity, ReservationId, paths};
 use reqwest::header::CONTENT_TYPE;
 
 use super::scene::Scene;
@@ -51,13 +52,19 @@ pub async fn run(scene: &Scene, seconds: u32) -> anyhow::Result<f64> {
 
 fn batch(event_id: contract::EventId, tier: contract::TierId, epoch: i64) -> anyhow::Result<Vec<u8>> {
     let one = Quantity::try_from(1)?;
-    let commit = |_| CommitRequest {
-        rid: ReservationId::fresh(),
-        event_id,
-        epoch,
-        // As a session makes them.
-        customer_id: CustomerId::fresh(),
-        items: Items::Tier(tier, one),
+    let commit = |_| {
+        // As a session makes them, and as a gatekeeper says where they come from.
+        let customer_id = CustomerId::fresh();
+        let request_id = customer_id.0.simple().to_string();
+        let origin = Origin { kind: ActorKind::Customer, actor: Some(customer_id.0), request_id };
+        CommitRequest {
+            rid: ReservationId::fresh(),
+            event_id,
+            epoch,
+            customer_id,
+            items: Items::Tier(tier, one),
+            origin,
+        }
     };
     Ok(serde_json::to_vec(&Batch { items: (0..BATCH).map(commit).collect() })?)
 }

@@ -45,6 +45,7 @@ async fn bad_bodies_get_the_right_problem_and_leave_no_trace() {
         (quantity(json!([1])), 400, "malformed"),
         (json!({}), 400, "malformed"),
         (json!([]), 400, "malformed"),
+        (json!([event, null, tier, 1]), 400, "malformed"),
         (json!({"event_id": event}), 400, "malformed"),
         (json!({"event_id": "x", "tier_id": tier, "quantity": 1}), 400, "malformed"),
         (json!({"event_id": event, "tier_id": tier, "quantity": 1, "hold_id": nobody}), 400, "malformed"),
@@ -185,13 +186,14 @@ async fn bad_events_are_refused_with_a_reason() {
     let system = shared().await;
     let good = serde_json::to_value(stack::demo::event("Good", "Here").unwrap()).unwrap();
     let before = traces(system).await;
-    let changes: [(&str, Value); 8] = [
+    let changes: [(&str, Value); 9] = [
         ("name", json!("")),
         ("name", json!("a\nb")),
         ("currency", json!("eur")),
         ("starts_at", json!("tomorrow")),
         ("ends_at", json!("2000-01-01T00:00:00Z")),
         ("tiers", json!([])),
+        ("tiers", json!([["T", 1, 1]])),
         ("tiers", json!([{"name": "T", "price_minor": -1, "capacity": 1}])),
         ("sections", json!([{"name": "A", "rows": 4_000_000_000_u32, "seats_per_row": 2, "price_minor": 1}])),
     ];

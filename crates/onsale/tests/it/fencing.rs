@@ -1,7 +1,7 @@
 //! Late, repeated and outdated commits.
 
 use contract::internal::{CommitRequest, Items};
-use contract::{CustomerId, EventId, Quantity, ReservationId, TierId, paths};
+use contract::{CustomerId, EventId, Origin, Quantity, ReservationId, TierId, paths};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -14,7 +14,14 @@ async fn epoch(system: &System, event: EventId) -> i64 {
 
 fn commit(event_id: EventId, epoch: i64, tier: TierId) -> CommitRequest {
     let items = Items::Tier(tier, Quantity::try_from(1).unwrap());
-    CommitRequest { rid: ReservationId::fresh(), event_id, epoch, customer_id: CustomerId::fresh(), items }
+    CommitRequest {
+        rid: ReservationId::fresh(),
+        event_id,
+        epoch,
+        customer_id: CustomerId::fresh(),
+        items,
+        origin: Origin::system(),
+    }
 }
 
 /// The verdict on one commit, sent to the vault directly.

@@ -5,6 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests look into Redis past the services")]
 #![expect(clippy::too_many_lines, reason = "a table of cases is long and still one idea")]
 
+mod api_keys;
+mod audit_log;
 mod bad_input;
 mod crashes;
 mod distrust;
@@ -17,6 +19,7 @@ mod lab;
 mod limits;
 mod live;
 mod mutants;
+mod oidc;
 mod ownership;
 mod promises;
 mod rebuilding;

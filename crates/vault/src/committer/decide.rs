@@ -2,12 +2,12 @@
 //! a model; it trusts nothing that Redis said.
 
 use contract::Quantity;
-use contract::api::{BookingStatus, SaleState};
+use contract::api::{Action, BookingStatus, SaleState};
 use contract::internal::{Booking, BookingAnswer, Change, CommitRequest, Items, Outcome, Refusal, Verdict};
-use contract::{CustomerId, ReservationId, SeatIndex, TierId};
+use contract::{CustomerId, Origin, ReservationId, SeatIndex, TierId};
 use jiff::SignedDuration;
 
-use super::model::{Answer, Command, Fate, NewBooking, Snapshot, Writes};
+use super::model::{Answer, Command, Fate, Logged, NewBooking, Snapshot, Writes};
 
 /// How far Redis' and Postgres' clocks may differ before an admission at the very start or end of a sale is refused.
 const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_secs(2);
@@ -30,11 +30,12 @@ impl Desk {
         match command {
             Command::Commit(request) => Answer::Verdict(self.commit(request)),
             Command::Resolve(rid) => Answer::Resolved(Some(self.resolve(*rid))),
-            Command::Confirm { customer_id, booking_id, payment_reference } => {
-                Answer::Booking(Box::new(self.confirm(*customer_id, *booking_id, payment_reference.clone())))
+            Command::Confirm { customer_id, booking_id, payment_reference, origin } => {
+                let answer = self.confirm((*customer_id, *booking_id), payment_reference.clone(), origin);
+                Answer::Booking(Box::new(answer))
             }
-            Command::Cancel { customer_id, booking_id } => {
-                Answer::Booking(Box::new(self.cancel(*customer_id, *booking_id)))
+            Command::Cancel { customer_id, booking_id, origin } => {
+                Answer::Booking(Box::new(self.cancel((*customer_id, *booking_id), origin)))
             }
             Command::Expire(booking_id) => Answer::Expired(self.expire(*booking_id)),
         }
@@ -127,6 +128,7 @@ impl Desk {
         self.account(&booking, 1);
         self.state.fates.insert(request.rid, Fate::Posted(booking.clone()));
         self.writes.posted.push(NewBooking { booking: booking.clone(), prices_minor });
+        self.log(Action::Booked, &request.origin, request.rid);
         booking
     }
 
@@ -148,9 +150,9 @@ impl Desk {
 
     fn confirm(
         &mut self,
-        customer_id: CustomerId,
-        booking_id: ReservationId,
+        (customer_id, booking_id): (CustomerId, ReservationId),
         payment_reference: Option<String>,
+        origin: &Origin,
     ) -> BookingAnswer {
         let now = self.state.now;
         let Some(booking) = self.booking_of(customer_id, booking_id) else { return BookingAnswer::NotFound };
@@ -166,23 +168,28 @@ impl Desk {
                 };
                 self.writes.confirmed.push((booking_id, payment_reference));
                 self.writes.journal.push(Change::Confirmed { rid: booking_id, seats });
+                self.log(Action::Confirmed, origin, booking_id);
                 BookingAnswer::Done(booking)
             }
             BookingStatus::Reserved => {
-                self.release(booking_id, BookingStatus::Expired);
+                self.end_unpaid(booking_id);
                 BookingAnswer::Gone(BookingStatus::Expired)
             }
             ended => BookingAnswer::Gone(ended),
         }
     }
 
-    fn cancel(&mut self, customer_id: CustomerId, booking_id: ReservationId) -> BookingAnswer {
+    fn cancel(&mut self, (customer_id, booking_id): (CustomerId, ReservationId), origin: &Origin) -> BookingAnswer {
         let Some(booking) = self.booking_of(customer_id, booking_id) else { return BookingAnswer::NotFound };
         match booking.status {
             BookingStatus::Cancelled => BookingAnswer::Done(booking.clone()),
             BookingStatus::Expired => BookingAnswer::Gone(BookingStatus::Expired),
             BookingStatus::Reserved | BookingStatus::Confirmed => {
-                self.release(booking_id, BookingStatus::Cancelled).map_or(BookingAnswer::NotFound, BookingAnswer::Done)
+                let Some(cancelled) = self.release(booking_id, BookingStatus::Cancelled) else {
+                    return BookingAnswer::NotFound;
+                };
+                self.log(Action::Cancelled, origin, booking_id);
+                BookingAnswer::Done(cancelled)
             }
         }
     }
@@ -194,7 +201,20 @@ impl Desk {
             }
             _ => false,
         };
-        due && self.release(booking_id, BookingStatus::Expired).is_some()
+        due && self.end_unpaid(booking_id)
+    }
+
+    /// The time to pay is over; whoever noticed, nobody did it.
+    fn end_unpaid(&mut self, booking_id: ReservationId) -> bool {
+        let is_ended = self.release(booking_id, BookingStatus::Expired).is_some();
+        if is_ended {
+            self.log(Action::Expired, &Origin::system(), booking_id);
+        }
+        is_ended
+    }
+
+    fn log(&mut self, action: Action, origin: &Origin, booking_id: ReservationId) {
+        self.writes.logged.push(Logged { action, origin: origin.clone(), booking_id });
     }
 
     fn booking_of(&mut self, customer_id: CustomerId, booking_id: ReservationId) -> Option<&mut Booking> {

@@ -147,7 +147,7 @@ fn of_no_event(command: &Command) -> Answer {
 mod tests {
     use super::*;
     use contract::internal::{CommitRequest, Items};
-    use contract::{CustomerId, ReservationId};
+    use contract::{CustomerId, Origin, ReservationId};
     use tokio::sync::oneshot;
 
     fn job(command: Command) -> Job {
@@ -158,9 +158,15 @@ mod tests {
     fn a_batch_ends_before_a_booking_it_makes_would_be_changed() {
         let rid = ReservationId::fresh();
         let customer_id = CustomerId::fresh();
-        let commit =
-            CommitRequest { rid, event_id: EventId::fresh(), epoch: 1, customer_id, items: Items::Seats(vec![0]) };
-        let cancel = |booking_id| Command::Cancel { customer_id, booking_id };
+        let commit = CommitRequest {
+            rid,
+            event_id: EventId::fresh(),
+            epoch: 1,
+            customer_id,
+            items: Items::Seats(vec![0]),
+            origin: Origin::system(),
+        };
+        let cancel = |booking_id| Command::Cancel { customer_id, booking_id, origin: Origin::system() };
         let jobs = [
             job(cancel(rid)),
             job(Command::Commit(commit)),

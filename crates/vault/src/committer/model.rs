@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use contract::api::{BookingStatus, SaleState};
+use contract::api::{Action, BookingStatus, SaleState};
 use contract::internal::{Booking, BookingAnswer, Change, CommitRequest, Outcome, Refusal, Verdict};
-use contract::{Currency, CustomerId, EventId, ReservationId, SeatIndex, TierId};
+use contract::{Currency, CustomerId, EventId, Origin, ReservationId, SeatIndex, TierId};
 use jiff::Timestamp;
 
 /// One thing asked of an event's lane.
@@ -22,6 +22,8 @@ pub enum Command {
         booking_id: ReservationId,
         /// What the payment provider calls it.
         payment_reference: Option<String>,
+        /// For the audit log.
+        origin: Origin,
     },
     /// The owner gives the tickets back.
     Cancel {
@@ -29,6 +31,8 @@ pub enum Command {
         customer_id: CustomerId,
         /// Which booking.
         booking_id: ReservationId,
+        /// For the audit log.
+        origin: Origin,
     },
     /// Give an unpaid booking's tickets back if its time is over.
     Expire(ReservationId),
@@ -144,6 +148,19 @@ pub struct Writes {
     pub sold_deltas: BTreeMap<TierId, i64>,
     /// Journal rows that concern Redis, in order.
     pub journal: Vec<Change>,
+    /// What is entered into the audit log.
+    pub logged: Vec<Logged>,
+}
+
+/// One change of a booking, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// What was done.
+    pub action: Action,
+    /// Who caused it.
+    pub origin: Origin,
+    /// The booking.
+    pub booking_id: ReservationId,
 }
 
 impl Writes {

@@ -9,6 +9,7 @@ use contract::internal::{Booking, BookingAnswer};
 use contract::{CustomerId, ReservationId};
 
 use super::events::Paging;
+use super::trust::Cause;
 use crate::committer::{Answer, Command, Committer};
 use crate::store::Store;
 
@@ -35,12 +36,13 @@ pub async fn confirm(
     _: ServiceCaller,
     store: web::Data<Store>,
     committer: web::Data<Committer>,
+    cause: Cause,
     id: Id,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<web::Json<BookingAnswer>, ApiError> {
     let (customer_id, booking_id) = id.into_inner();
     let payment_reference = confirmation.payment_reference;
-    let command = Command::Confirm { customer_id, booking_id, payment_reference };
+    let command = Command::Confirm { customer_id, booking_id, payment_reference, origin: cause.0 };
     change(&store, &committer, customer_id, booking_id, command).await
 }
 
@@ -49,10 +51,12 @@ pub async fn cancel(
     _: ServiceCaller,
     store: web::Data<Store>,
     committer: web::Data<Committer>,
+    cause: Cause,
     id: Id,
 ) -> Result<web::Json<BookingAnswer>, ApiError> {
     let (customer_id, booking_id) = id.into_inner();
-    change(&store, &committer, customer_id, booking_id, Command::Cancel { customer_id, booking_id }).await
+    let command = Command::Cancel { customer_id, booking_id, origin: cause.0 };
+    change(&store, &committer, customer_id, booking_id, command).await
 }
 
 /// Finds the booking's event and asks its lane.

@@ -8,6 +8,7 @@ use contract::api::{EventChange, NewEvent, Page};
 use contract::internal::{EpochRequest, EventRecord, Projection, VaultAudit};
 use serde::Deserialize;
 
+use super::trust::Cause;
 use crate::store::Store;
 
 /// Which page of a list.
@@ -29,11 +30,12 @@ pub struct Chosen {
 pub async fn create(
     _: ServiceCaller,
     store: web::Data<Store>,
+    cause: Cause,
     chosen: web::Query<Chosen>,
     Json(new): Json<NewEvent>,
 ) -> Result<HttpResponse, ApiError> {
     new.validate().map_err(ApiError::malformed)?;
-    let event = store.create_event(chosen.event_id.unwrap_or_else(EventId::fresh), &new).await?;
+    let event = store.create_event(chosen.event_id.unwrap_or_else(EventId::fresh), &new, &cause.0).await?;
     tracing::info!(event_id = %event.event_id, "an event was made, or was there");
     Ok(HttpResponse::Created().json(event))
 }
@@ -60,10 +62,11 @@ pub async fn read(
 pub async fn change(
     _: ServiceCaller,
     store: web::Data<Store>,
+    cause: Cause,
     id: web::Path<EventId>,
     Json(change): Json<EventChange>,
 ) -> Result<web::Json<EventRecord>, ApiError> {
-    store.change_event(*id, &change).await?.map(web::Json).ok_or_else(|| ApiError::not_found("event"))
+    store.change_event(*id, &change, &cause.0).await?.map(web::Json).ok_or_else(|| ApiError::not_found("event"))
 }
 
 /// `POST /internal/events/{event_id}/epoch`.

@@ -6,6 +6,7 @@ pub mod events;
 pub mod health;
 pub mod idempotency;
 pub mod journal;
+pub mod trust;
 
 use chassis::ApiError;
 use contract::Code;
@@ -24,6 +25,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(reason) => Self::new(Code::LimitExceeded, reason),
+            StoreError::Malformed(reason) => Self::malformed(reason),
             StoreError::NotFound(what) => Self::not_found(what),
             outage if outage.is_outage() => Self::unavailable(&outage),
             other => {

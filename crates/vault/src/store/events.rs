@@ -1,13 +1,13 @@
 //! Events, tiers and seats.
 
-use contract::api::{EventChange, NewEvent, Page};
+use contract::api::{Action, EventChange, NewEvent, Page};
 use contract::internal::{Change, EventRecord, TierRecord};
-use contract::{EventId, Seating, TierId};
+use contract::{EventId, Origin, Seating, TierId};
 use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Store, StoreError, WAKE_CHANNEL, batch, expect_rows, rows};
+use super::{Store, StoreError, WAKE_CHANNEL, audit_log, batch, expect_rows, rows};
 
 const EVENT_COLUMNS: &str = "e.event_id, e.name, e.venue, e.starts_at, e.ends_at, e.on_sale_at, e.sale_state, e.currency, \
     e.per_customer_max, e.hold_ttl_seconds, e.payment_ttl_seconds, e.sections, \
@@ -16,7 +16,12 @@ const EVENT_COLUMNS: &str = "e.event_id, e.name, e.venue, e.starts_at, e.ends_at
 
 impl Store {
     /// Makes an event with all its tiers and seats, or nothing. One that is there under this id is left as it is.
-    pub async fn create_event(&self, event_id: EventId, new: &NewEvent) -> Result<EventRecord, StoreError> {
+    pub async fn create_event(
+        &self,
+        event_id: EventId,
+        new: &NewEvent,
+        origin: &Origin,
+    ) -> Result<EventRecord, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let id = event_id.0;
@@ -42,6 +47,8 @@ impl Store {
         if made == 1 {
             insert_tiers(&tx, id, new).await?;
             insert_seats(&tx, id, &Seating::new(new.sections.clone())).await?;
+            let made = audit_log::Changes::one(Action::EventCreated, origin, id);
+            audit_log::enter(&tx, Some(event_id), &made, None).await?;
         }
         let record = event(&tx.query_one(&select_event(), &[&id]).await?)?;
         tx.commit().await?;
@@ -78,6 +85,7 @@ impl Store {
         &self,
         event_id: EventId,
         change: &EventChange,
+        origin: &Origin,
     ) -> Result<Option<EventRecord>, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -96,6 +104,10 @@ impl Store {
             changes.extend(set_capacity(&tx, id, tier.tier_id, tier.capacity).await?);
         }
         append(&tx, event_id, locked.get("journal_seq"), &changes).await?;
+        if !changes.is_empty() {
+            let entry = audit_log::Changes::one(Action::EventChanged, origin, id);
+            audit_log::enter(&tx, Some(event_id), &entry, Some(json!(change))).await?;
+        }
         let record = event(&tx.query_one(&select_event(), &[&id]).await?)?;
         tx.commit().await?;
         Ok(Some(record))

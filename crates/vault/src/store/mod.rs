@@ -1,12 +1,15 @@
 //! Every SQL statement of Onsale. Callers speak of events, batches and bookings; only here are there tables.
 
+mod api_keys;
 mod audit;
+pub(crate) mod audit_log;
 mod batch;
 mod bookings;
 mod epochs;
 mod events;
 mod idempotency;
 mod journal;
+mod profiles;
 mod rows;
 mod start;
 
@@ -61,6 +64,9 @@ pub enum StoreError {
     /// What was asked cannot be done, and why.
     #[error("{0}")]
     Refused(String),
+    /// What was asked makes no sense, and why.
+    #[error("{0}")]
+    Malformed(String),
     /// There is no such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contract::api::{BookingStatus, SaleState};
+use contract::api::{Action, BookingStatus, SaleState};
 use contract::internal::{Booking, BookingAnswer, CommitRequest, Items, Outcome, Refusal, Verdict};
-use contract::{Currency, CustomerId, EventId, Quantity, ReservationId, SeatIndex, TierId};
+use contract::{Currency, CustomerId, EventId, Origin, Quantity, ReservationId, SeatIndex, TierId};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -140,13 +140,14 @@ fn command() -> impl Strategy<Value = Command> {
     let commit = (0..24_u8, 0..4_u8, items(), prop_oneof![9 => Just(EPOCH), 1 => Just(EPOCH - 1)]);
     prop_oneof![
         6 => commit.prop_map(|(number, who, items, epoch)| Command::Commit(CommitRequest {
-            rid: rid(number), event_id: EventId(Uuid::from_u128(9)), epoch, customer_id: customer(who), items,
+            rid: rid(number), event_id: EventId(Uuid::from_u128(9)), epoch, customer_id: customer(who), items, origin: Origin::system(),
         })),
         1 => (0..24_u8).prop_map(|number| Command::Resolve(rid(number))),
         1 => (0..4_u8, 0..24_u8).prop_map(|(who, number)| Command::Confirm {
             customer_id: customer(who), booking_id: rid(number), payment_reference: None,
+            origin: Origin::system(),
         }),
-        1 => (0..4_u8, 0..24_u8).prop_map(|(who, number)| Command::Cancel { customer_id: customer(who), booking_id: rid(number) }),
+        1 => (0..4_u8, 0..24_u8).prop_map(|(who, number)| Command::Cancel { customer_id: customer(who), booking_id: rid(number), origin: Origin::system() }),
         1 => (0..24_u8).prop_map(|number| Command::Expire(rid(number))),
     ]
 }
@@ -218,6 +219,21 @@ fn check_answer(
     assert!(!refused.contains(&rid) || !database.bookings.contains_key(&rid), "I5: no row for a refusal");
 }
 
+/// What changes is entered into the audit log, once, and nothing else is.
+fn check_log(writes: &Writes) -> Result<(), TestCaseError> {
+    let mut meant: Vec<_> = writes.posted.iter().map(|new| (new.booking.booking_id, Action::Booked)).collect();
+    meant.extend(writes.confirmed.iter().map(|(rid, _)| (*rid, Action::Confirmed)));
+    let ended =
+        |status: &BookingStatus| if *status == BookingStatus::Cancelled { Action::Cancelled } else { Action::Expired };
+    meant.extend(writes.released.iter().map(|(rid, status)| (*rid, ended(status))));
+    let mut logged: Vec<_> = writes.logged.iter().map(|entry| (entry.booking_id, entry.action)).collect();
+    let order = |(rid, action): &(ReservationId, Action)| (*rid, action.as_str());
+    meant.sort_by_key(order);
+    logged.sort_by_key(order);
+    prop_assert_eq!(meant, logged);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -238,6 +254,7 @@ proptest! {
                         if request.rid == change.booking.booking_id && request.items == change.booking.items && request.epoch == EPOCH));
                     prop_assert!(asked, "I3, I8: asked for, under the current epoch");
                 }
+                check_log(&writes)?;
                 let posted = writes.posted.len();
                 database.write(writes);
                 prop_assert_eq!(database.bookings.len(), owners.len() + posted);
@@ -254,7 +271,7 @@ proptest! {
         let mut left = CAPACITY;
         let commands: Vec<_> = (0..).zip(&quantities).map(|(number, quantity)| Command::Commit(CommitRequest {
             rid: rid(number), event_id: EventId(Uuid::from_u128(9)), epoch: EPOCH, customer_id: customer(number),
-            items: Items::Tier(tier(), Quantity::try_from(*quantity).unwrap()),
+            items: Items::Tier(tier(), Quantity::try_from(*quantity).unwrap()), origin: Origin::system(),
         })).collect();
         let (answers, _) = decide(Database::new().snapshot(), &commands);
         for (quantity, answer) in quantities.iter().zip(answers) {

@@ -7,7 +7,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{Batch, Position};
-use crate::committer::model::Writes;
+use crate::committer::model::{Logged, Writes};
+use crate::store::audit_log::Changes;
 use crate::store::{StoreError, WAKE_CHANNEL, expect_rows};
 
 // One statement, because on a busy machine each costs as much as several rows do. Says how many rows each part wrote; the
@@ -46,9 +47,15 @@ const WRITE: &str = "
         UPDATE events SET journal_seq = $17 + cardinality($18::text[])
         WHERE event_id = $1 AND cardinality($18::text[]) > 0
         RETURNING 1
+    ), audited AS (
+        INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids)
+        SELECT $1, $20::text[], $21::text[], $22::uuid[], $23::uuid[], $24::text[]
+        WHERE cardinality($20::text[]) > 0
+        RETURNING 1
     )
     SELECT (SELECT count(*) FROM posted), (SELECT count(*) FROM booked), (SELECT count(*) FROM itemized),
-        (SELECT count(*) FROM accounted), (SELECT count(*) FROM logged), (SELECT count(*) FROM advanced)";
+        (SELECT count(*) FROM accounted), (SELECT count(*) FROM logged), (SELECT count(*) FROM advanced),
+        (SELECT count(*) FROM audited)";
 const INSERT_VOID: &str = "INSERT INTO reservations (event_id, rid, outcome, refusal) \
     SELECT $1, rid, 'void', refusal FROM unnest($2::uuid[], $3::jsonb[]) AS void (rid, refusal)";
 const CONFIRM: &str = "UPDATE bookings SET status = 'confirmed', payment_reference = paid.reference \
@@ -86,6 +93,7 @@ impl Batch {
             ("account tiers", new.tiers.len()),
             ("append to the journal", new.kinds.len()),
             ("advance the journal", usize::from(!new.kinds.is_empty())),
+            ("enter changes into the audit log", usize::from(!new.logged.actions.is_empty())),
         ];
         for (at, (what, meant)) in meant.into_iter().enumerate() {
             expect_rows(what, meant, u64::try_from(row.get::<_, i64>(at)).unwrap_or(u64::MAX))?;
@@ -160,16 +168,21 @@ struct NewRows<'a> {
     deltas: Vec<i64>,
     kinds: Vec<&'a str>,
     changes: Vec<Value>,
+    logged: Changes<'a>,
 }
 
-impl NewRows<'_> {
-    fn of(writes: &Writes) -> Self {
+impl<'a> NewRows<'a> {
+    fn of(writes: &'a Writes) -> Self {
         let bookings = || writes.posted.iter().map(|new| &new.booking);
         let accounts = writes.sold_deltas.iter().filter(|(_, delta)| **delta != 0);
         let (tiers, deltas) = accounts.map(|(tier, delta)| (tier.0, *delta)).unzip();
         let (kinds, changes) = journal_rows(writes).into_iter().unzip();
         // All of a batch share the transaction's time, and with it the payment deadline.
         let first = bookings().next();
+        let mut logged = Changes::default();
+        for Logged { action, origin, booking_id } in &writes.logged {
+            logged.push(*action, origin, booking_id.0);
+        }
         Self {
             ids: bookings().map(|booking| booking.booking_id.0).collect(),
             customers: bookings().map(|booking| booking.customer_id.0).collect(),
@@ -183,6 +196,7 @@ impl NewRows<'_> {
             deltas,
             kinds,
             changes,
+            logged,
         }
     }
 
@@ -190,7 +204,7 @@ impl NewRows<'_> {
         self.ids.is_empty() && self.tiers.is_empty() && self.kinds.is_empty()
     }
 
-    fn parameters<'a>(&'a self, position: &'a Position) -> [&'a (dyn ToSql + Sync); 19] {
+    fn parameters<'p>(&'p self, position: &'p Position) -> [&'p (dyn ToSql + Sync); 24] {
         let items = &self.items;
         [
             &position.event_id.0,
@@ -212,6 +226,11 @@ impl NewRows<'_> {
             &position.journal_seq,
             &self.kinds,
             &self.changes,
+            &self.logged.actions,
+            &self.logged.kinds,
+            &self.logged.actors,
+            &self.logged.subjects,
+            &self.logged.requests,
         ]
     }
 }

@@ -1,0 +1,61 @@
+//! API keys of box offices and programs.
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpResponse, web};
+use chassis::{ApiError, Json};
+use contract::ApiKeyId;
+use contract::api::{ApiKeyView, FreshApiKey, NewApiKey};
+
+use super::GateData;
+use crate::identity::{Admin, Credentials};
+use crate::service::api_keys;
+
+/// `POST /api-keys`: the only time the key is shown, so no Idempotency-Key: whoever lost the answer revokes that key and makes
+/// another.
+#[utoipa::path(
+    post,
+    path = "/api-keys",
+    tag = "api_keys",
+    request_body = NewApiKey,
+    responses((status = 201, description = "The key, shown this once; within two seconds it works at every replica", body = FreshApiKey)),
+    security(("bearer" = []))
+)]
+pub async fn create(
+    admin: Admin,
+    gate: GateData,
+    credentials: web::Data<Credentials>,
+    Json(new): Json<NewApiKey>,
+) -> Result<HttpResponse, ApiError> {
+    let fresh = api_keys::create(&gate, &credentials.api_keys, &admin.origin, new).await?;
+    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(fresh))
+}
+
+/// `GET /api-keys`.
+#[utoipa::path(
+    get,
+    path = "/api-keys",
+    tag = "api_keys",
+    responses((status = 200, description = "All keys without their secrets, the newest first", body = Vec<ApiKeyView>)),
+    security(("bearer" = []))
+)]
+pub async fn list(_: Admin, gate: GateData) -> Result<web::Json<Vec<ApiKeyView>>, ApiError> {
+    Ok(web::Json(api_keys::list(&gate).await?))
+}
+
+/// `DELETE /api-keys/{key_id}`.
+#[utoipa::path(
+    delete,
+    path = "/api-keys/{key_id}",
+    tag = "api_keys",
+    params(("key_id" = ApiKeyId, Path, description = "The key")),
+    responses((status = 200, description = "The key; within two seconds it works nowhere", body = ApiKeyView)),
+    security(("bearer" = []))
+)]
+pub async fn revoke(
+    admin: Admin,
+    gate: GateData,
+    credentials: web::Data<Credentials>,
+    id: web::Path<ApiKeyId>,
+) -> Result<web::Json<ApiKeyView>, ApiError> {
+    Ok(web::Json(api_keys::revoke(&gate, &credentials.api_keys, &admin.origin, *id).await?))
+}

@@ -1,0 +1,307 @@
+//! Tokens of other issuers: each issuer's public keys are fetched, kept and renewed in the background, and a
+//! token is checked without a call.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use chassis::retry::Backoff;
+use chassis::token::{Identity, LEEWAY_SECONDS, Role};
+use clap::Args;
+use contract::CustomerId;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous};
+use reqwest::redirect::Policy;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::Unidentified;
+
+/// Longer tokens are not looked at: nginx lets no longer header through.
+const TOKEN_LEN_MAX: usize = 8_192;
+/// Larger answers of an issuer are not read.
+const REPLY_BYTES_MAX: usize = 256 * 1024;
+/// More keys than this no issuer has.
+const KEYS_MAX: usize = 64;
+/// How long an issuer may take to answer.
+const REPLY_WAIT: Duration = Duration::from_secs(5);
+/// How often keys are fetched anew.
+const RENEW_EVERY: Duration = Duration::from_mins(5);
+/// A token with a key nobody knows has them fetched at once, but not more often than this.
+const RENEW_APART: Duration = Duration::from_secs(10);
+/// Waits after an issuer did not answer.
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_LONGEST: Duration = Duration::from_mins(1);
+/// Keys of an issuer that is silent for longer are not believed any more.
+const KEYS_KEPT: Duration = Duration::from_hours(24);
+/// Who else may issue tokens.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Tokens of other issuers")]
+pub struct OidcSettings {
+    /// Issuers by the rules of `OpenID` Connect, such as `https://id.example/realms/tickets`; separated by commas. Their keys are found by
+    /// discovery.
+    #[arg(long = "oidc-issuer", env = "ONSALE_OIDC_ISSUERS", value_delimiter = ',', value_parser = read_issuer)]
+    pub issuers: Vec<String>,
+
+    /// The audience their tokens must be meant for.
+    #[arg(long = "oidc-audience", env = "ONSALE_OIDC_AUDIENCE", default_value = "onsale-api")]
+    pub audience: String,
+
+    /// The claim with their roles; dots lead into it. "onsale-operator" and "onsale-admin" count.
+    #[arg(long = "oidc-roles-claim", env = "ONSALE_OIDC_ROLES_CLAIM", default_value = "roles")]
+    pub roles_claim: String,
+}
+
+/// Keys travel by TLS, or not at all; on one's own machine there is nobody between.
+fn read_issuer(text: &str) -> Result<String, String> {
+    if is_safe(text) {
+        return Ok(text.trim().to_owned());
+    }
+    Err(format!("{text:?} is not an https:// address"))
+}
+
+fn is_safe(address: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(address.trim()) else { return false };
+    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+}
+
+/// All of them. Clones share their keys.
+#[derive(Clone, Default)]
+pub struct Issuers(Arc<[Arc<Issuer>]>);
+
+struct Issuer {
+    name: String,
+    audience: String,
+    roles_claim: String,
+    keys: RwLock<Option<Keys>>,
+    unknown_key: Notify,
+}
+
+struct Keys {
+    keys: Vec<Key>,
+    fetched: Instant,
+}
+
+struct Key {
+    kid: Option<String>,
+    decoding: DecodingKey,
+    algorithms: Vec<Algorithm>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    iss: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Issuers {
+    /// Begins to fetch their keys, in the background.
+    pub fn start(settings: &OidcSettings) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(REPLY_WAIT).redirect(Policy::none()).build()?;
+        let issuers = settings.issuers.iter().map(|name| {
+            Arc::new(Issuer {
+                name: name.clone(),
+                audience: settings.audience.clone(),
+                roles_claim: settings.roles_claim.clone(),
+                keys: RwLock::default(),
+                unknown_key: Notify::new(),
+            })
+        });
+        let issuers: Arc<[_]> = issuers.collect();
+        for issuer in issuers.iter() {
+            tokio::spawn(issuer.clone().renew(http.clone()));
+        }
+        Ok(Self(issuers))
+    }
+
+    /// Checks a token of one of them; `None` if it names none. Unknown while the issuer's keys could not be fetched.
+    #[must_use]
+    pub fn verify(&self, token: &str) -> Option<Result<Identity, Unidentified>> {
+        if self.0.is_empty() || token.len() > TOKEN_LEN_MAX {
+            return None;
+        }
+        // What it says of itself only chooses by whose keys it is checked.
+        let named = dangerous::insecure_decode_claims::<Named>(token).ok()?.iss?;
+        let issuer = self.0.iter().find(|issuer| issuer.name == named)?;
+        Some(issuer.verify(token))
+    }
+}
+
+impl Issuer {
+    fn verify(&self, token: &str) -> Result<Identity, Unidentified> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Unidentified::Invalid)?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.as_ref().filter(|keys| keys.fetched.elapsed() < KEYS_KEPT).ok_or(Unidentified::Unknown)?;
+        let is_named = |key: &&Key| header.kid.is_none() || key.kid == header.kid;
+        let mut named = keys.keys.iter().filter(is_named).peekable();
+        if named.peek().is_none() {
+            self.unknown_key.notify_one();
+        }
+        let claims = named.filter(|key| key.algorithms.contains(&header.alg)).find_map(|key| {
+            let mut validation = Validation::new(header.alg);
+            validation.set_issuer(&[&self.name]);
+            validation.set_audience(&[&self.audience]);
+            validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+            validation.validate_nbf = true;
+            validation.leeway = LEEWAY_SECONDS;
+            jsonwebtoken::decode::<Value>(token, &key.decoding, &validation).ok().map(|token| token.claims)
+        });
+        let claims = claims.ok_or(Unidentified::Invalid)?;
+        let subject = claims["sub"].as_str().filter(|subject| !subject.is_empty()).ok_or(Unidentified::Invalid)?;
+        Ok(Identity { customer_id: self.customer(subject), role: role(&claims, &self.roles_claim) })
+    }
+
+    /// The same person at the same issuer is always the same customer, and nobody else is.
+    fn customer(&self, subject: &str) -> CustomerId {
+        let issuer = Uuid::new_v5(&Uuid::NAMESPACE_URL, self.name.as_bytes());
+        CustomerId(Uuid::new_v5(&issuer, subject.as_bytes()))
+    }
+
+    async fn renew(self: Arc<Self>, http: reqwest::Client) {
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
+        loop {
+            match self.fetch(&http).await {
+                Ok(keys) => {
+                    tracing::info!(issuer = self.name, keys = keys.len(), "an issuer's keys were fetched");
+                    let keys = Keys { keys, fetched: Instant::now() };
+                    *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+                    backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
+                    tokio::time::sleep(RENEW_APART).await;
+                    let _ = tokio::time::timeout(RENEW_EVERY, self.unknown_key.notified()).await;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        issuer = self.name,
+                        error = format!("{error:#}"),
+                        "an issuer's keys cannot be fetched"
+                    );
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self, http: &reqwest::Client) -> anyhow::Result<Vec<Key>> {
+        let address = format!("{}/.well-known/openid-configuration", self.name.trim_end_matches('/'));
+        let discovery: Discovery = get(http, &address).await?;
+        ensure!(discovery.issuer == self.name, "{address} is about {:?}", discovery.issuer);
+        ensure!(
+            is_safe(&discovery.jwks_uri),
+            "its keys are at {:?}, which is not an https:// address",
+            discovery.jwks_uri
+        );
+        let set: JwkSet = get(http, &discovery.jwks_uri).await?;
+        ensure!(set.keys.len() <= KEYS_MAX, "it has {} keys", set.keys.len());
+        let keys: Vec<_> = set.keys.iter().filter_map(Key::of).collect();
+        ensure!(!keys.is_empty(), "none of its keys can be used");
+        Ok(keys)
+    }
+}
+
+/// JSON, bounded in size and time.
+async fn get<T: DeserializeOwned>(http: &reqwest::Client, address: &str) -> anyhow::Result<T> {
+    let mut reply = http.get(address).send().await.with_context(|| format!("{address} does not answer"))?;
+    ensure!(reply.status().is_success(), "{address} answers {}", reply.status());
+    let mut body = Vec::new();
+    while let Some(chunk) = reply.chunk().await? {
+        body.extend_from_slice(&chunk);
+        ensure!(body.len() <= REPLY_BYTES_MAX, "{address} answers more than {REPLY_BYTES_MAX} bytes");
+    }
+    serde_json::from_slice(&body).with_context(|| format!("{address} answers something else"))
+}
+
+impl Key {
+    /// A key tokens may be signed with, and how; none of the others. Never a shared secret: whoever can check a token by one can
+    /// make it.
+    fn of(jwk: &Jwk) -> Option<Self> {
+        if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+            return None;
+        }
+        let possible: &[Algorithm] = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::PS256],
+            AlgorithmParameters::EllipticCurve(_) => &[Algorithm::ES256, Algorithm::ES384],
+            AlgorithmParameters::OctetKeyPair(_) => &[Algorithm::EdDSA],
+            _ => return None,
+        };
+        let meant = jwk.common.key_algorithm;
+        let fits = |algorithm: &Algorithm| meant.is_none_or(|meant| meant == KeyAlgorithm::from(*algorithm));
+        let algorithms: Vec<_> = possible.iter().copied().filter(fits).collect();
+        let decoding = DecodingKey::from_jwk(jwk).ok().filter(|_| !algorithms.is_empty())?;
+        Some(Self { kid: jwk.common.key_id.clone(), decoding, algorithms })
+    }
+}
+
+/// The highest role that the claim names; a customer's, if it names none.
+fn role(claims: &Value, claim: &str) -> Role {
+    let named = claim.split('.').try_fold(claims, |value, name| value.get(name));
+    let has = |role: &str| match named {
+        Some(Value::String(text)) => text.split(' ').any(|word| word == role),
+        Some(Value::Array(roles)) => roles.iter().any(|name| name == role),
+        _ => false,
+    };
+    match (has("onsale-admin"), has("onsale-operator")) {
+        (true, _) => Role::Admin,
+        (false, true) => Role::Operator,
+        _ => Role::Customer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn roles_are_found_wherever_an_issuer_puts_them() {
+        let found = |claims: Value, claim: &str| role(&claims, claim);
+        assert_eq!(found(json!({ "roles": ["onsale-operator"] }), "roles"), Role::Operator);
+        assert_eq!(found(json!({ "roles": ["onsale-operator", "onsale-admin"] }), "roles"), Role::Admin);
+        assert_eq!(found(json!({ "scope": "openid onsale-admin" }), "scope"), Role::Admin);
+        assert_eq!(found(json!({ "realm_access": { "roles": ["onsale-admin"] } }), "realm_access.roles"), Role::Admin);
+        for other in [
+            json!({}),
+            json!({ "roles": 7 }),
+            json!({ "roles": ["admin", "onsale-administrator"] }),
+            json!({ "roles": null }),
+        ] {
+            assert_eq!(found(other, "roles"), Role::Customer);
+        }
+    }
+
+    #[test]
+    fn keys_are_fetched_by_tls_or_from_this_machine() {
+        for good in ["https://id.example", "http://127.0.0.1:1/x", "http://localhost:8"] {
+            assert!(read_issuer(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "id.example",
+            "http://id.example",
+            "ftp://id.example",
+            "http://127.0.0.1.example",
+            "file:///etc/passwd",
+        ] {
+            assert!(read_issuer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shared_secrets_and_keys_for_other_uses_are_no_keys() {
+        let of = |jwk: Value| Key::of(&serde_json::from_value(jwk).unwrap()).map(|key| key.algorithms);
+        let point = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        assert_eq!(of(json!({ "kty": "OKP", "crv": "Ed25519", "x": point })), Some(vec![Algorithm::EdDSA]));
+        assert_eq!(of(json!({ "kty": "OKP", "crv": "Ed25519", "x": point, "use": "enc" })), None);
+        assert_eq!(of(json!({ "kty": "OKP", "crv": "Ed25519", "x": point, "alg": "RS256" })), None);
+        assert_eq!(of(json!({ "kty": "oct", "k": "c2VjcmV0" })), None);
+        assert_eq!(of(json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" })), None);
+    }
+}

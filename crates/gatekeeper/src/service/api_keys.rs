@@ -1,0 +1,37 @@
+//! API keys: made here, kept by the vault as digests, known to every replica within two seconds.
+
+use contract::api::{ApiKeyView, FreshApiKey, NewApiKey};
+use contract::internal::NewKeyRecord;
+use contract::{ApiKeyId, Origin};
+
+use super::{Gate, ServiceError};
+use crate::identity::api_keys::{Fresh, KeyRing};
+
+/// Makes a key and shows it, this once.
+pub async fn create(gate: &Gate, ring: &KeyRing, origin: &Origin, new: NewApiKey) -> Result<FreshApiKey, ServiceError> {
+    new.validate().map_err(|why| ServiceError::Malformed(format!("{why}.")))?;
+    let Fresh { id, text, digest } = Fresh::make();
+    let record = NewKeyRecord { key_id: id, key: new, secret_digest: digest };
+    let key = gate.vault.create_api_key(&record, origin).await?;
+    renew(ring).await;
+    Ok(FreshApiKey { key, api_key: text })
+}
+
+/// All keys.
+pub async fn list(gate: &Gate) -> Result<Vec<ApiKeyView>, ServiceError> {
+    Ok(gate.vault.api_keys().await?)
+}
+
+/// Ends a key.
+pub async fn revoke(gate: &Gate, ring: &KeyRing, origin: &Origin, id: ApiKeyId) -> Result<ApiKeyView, ServiceError> {
+    let key = gate.vault.revoke_api_key(id, origin).await?.ok_or(ServiceError::NotFound("API key"))?;
+    renew(ring).await;
+    Ok(key)
+}
+
+/// At the others it works, or not any more, within two seconds; here, at once.
+async fn renew(ring: &KeyRing) {
+    if let Err(error) = ring.renew().await {
+        tracing::warn!(%error, "the list of API keys cannot be fetched");
+    }
+}

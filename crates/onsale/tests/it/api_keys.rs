@@ -1,0 +1,218 @@
+//! API keys: shown once, kept as digests, revoked for good; and what a box office can and cannot do with one.
+
+use std::time::Duration;
+
+use contract::api::{Action, ApiKeyView, FreshApiKey, LogPage, Profile};
+use reqwest::Method;
+use serde_json::{Value, json};
+use stack::Client;
+use stack::client::{Answer, send};
+
+use crate::support::{System, eventually, private, shared};
+
+/// How long a replica may take to learn of a key.
+const KNOWN_WITHIN: Duration = Duration::from_secs(4);
+
+async fn make(system: &System, role: &str) -> FreshApiKey {
+    let new = json!({ "name": "Box office, main hall", "role": role });
+    system.admin.post("/api/v1/api-keys", &new).await.unwrap().into().unwrap()
+}
+
+/// A client of the key that every replica knows.
+async fn known(system: &System, key: &FreshApiKey) -> Client {
+    let client = system.admin.with_token(&key.api_key);
+    for replica in &system.ready.replicas {
+        let at = client.at(replica);
+        eventually("the key is known", KNOWN_WITHIN, async || at.get("/api/v1/bookings").await.unwrap().status == 200)
+            .await;
+    }
+    client
+}
+
+async fn buys(box_office: &Client, visitor: &str, event: contract::EventId, tier: contract::TierId) -> Answer {
+    let request = box_office.request(Method::POST, "/api/v1/bookings").header("onsale-visitor", visitor);
+    send(request.json(&json!({ "event_id": event, "tier_id": tier, "quantity": 1 }))).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_office_sells_to_its_visitors_and_reaches_nobody_elses() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event_with(100, |event| event.per_customer_max = 1).await;
+    let (one, other) = (make(system, "box_office").await, make(system, "box_office").await);
+    let (one, other) = (known(system, &one).await, known(system, &other).await);
+    let sold = buys(&one, "ticket window 3, no. 17", event, tier).await;
+    assert_eq!(sold.status, 201, "{}", sold.body);
+    // Each visitor is a customer, with a limit of their own.
+    assert_eq!(buys(&one, "ticket window 3, no. 17", event, tier).await.code(), "limit_exceeded");
+    let next = buys(&one, "ticket window 3, no. 18", event, tier).await;
+    assert_eq!(next.status, 201);
+    // Another office's visitor of the same name is somebody else.
+    let theirs = buys(&other, "ticket window 3, no. 17", event, tier).await;
+    assert_eq!(theirs.status, 201);
+    assert_ne!(theirs.body["customer_id"], sold.body["customer_id"]);
+    let path = format!("/api/v1/bookings/{}", sold.body["booking_id"].as_str().unwrap());
+    let read = async |office: &Client, visitor: &str| {
+        send(office.request(Method::GET, &path).header("onsale-visitor", visitor)).await.unwrap().status
+    };
+    assert_eq!(read(&one, "ticket window 3, no. 17").await, 200);
+    assert_eq!(read(&one, "ticket window 3, no. 18").await, 404, "another visitor's looks like none");
+    assert_eq!(read(&other, "ticket window 3, no. 17").await, 404);
+    assert_eq!(read(&system.guest().await, "ticket window 3, no. 17").await, 404, "the header is nothing to a guest");
+    // Neither naming somebody's id nor somebody else's name gets at them.
+    let customer = sold.body["customer_id"].as_str().unwrap();
+    assert_eq!(read(&other, customer).await, 404);
+    for bad in ["", &"x".repeat(201)] {
+        assert_eq!(read(&one, bad).await, 400, "{bad:.10}");
+    }
+    let twice = one.request(Method::GET, &path).header("onsale-visitor", "a").header("onsale-visitor", "b");
+    assert_eq!(send(twice).await.unwrap().status, 400);
+    // What it did is entered as the key's doing.
+    for (method, path) in [
+        (Method::POST, "/api/v1/events".to_owned()),
+        (Method::GET, "/api/v1/audit-log".to_owned()),
+        (Method::GET, "/api/v1/api-keys".to_owned()),
+        (Method::GET, format!("/api/v1/events/{event}/audit")),
+    ] {
+        let body = if method == Method::POST {
+            serde_json::to_value(stack::demo::event("x", "y").unwrap()).unwrap()
+        } else {
+            Value::Null
+        };
+        assert_eq!(one.call(method, &path, &body).await.unwrap().status, 403, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_key_audits_and_makes_nothing() {
+    let system = shared().await;
+    let (event, _) = system.tier_event(1).await;
+    let key = make(system, "operator").await;
+    let program = known(system, &key).await;
+    assert_eq!(program.get(&format!("/api/v1/events/{event}/audit")).await.unwrap().status, 200);
+    let paused =
+        program.call(Method::PATCH, &format!("/api/v1/events/{event}"), &json!({ "sale_state": "paused" })).await;
+    assert_eq!(paused.unwrap().status, 200);
+    let log: LogPage =
+        program.get(&format!("/api/v1/audit-log?actor={}", key.key.key_id)).await.unwrap().into().unwrap();
+    assert_eq!(log.items.iter().map(|entry| entry.action).collect::<Vec<_>>(), [Action::EventChanged]);
+    assert_eq!(
+        program.post("/api/v1/api-keys", &json!({ "name": "x", "role": "operator" })).await.unwrap().status,
+        403
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_shown_once_kept_as_a_digest_and_revoked_for_good() {
+    let system = private().await;
+    let key = make(&system, "box_office").await;
+    let client = known(&system, &key).await;
+    // Nobody can read it anywhere: not in the list, not in the log, not in Postgres, not in anybody's output.
+    let secret = key.api_key.rsplit_once('_').unwrap().1;
+    let list = system.admin.get("/api/v1/api-keys").await.unwrap();
+    let log = system.admin.get("/api/v1/audit-log").await.unwrap();
+    assert!(log.body.to_string().contains("api_key_created"));
+    let rows = "SELECT (SELECT string_agg(k::text, ',') FROM api_keys k) || (SELECT string_agg(l::text, ',') FROM audit_log l) \
+        || coalesce((SELECT string_agg(i::text, ',') FROM idempotency_keys i), '')";
+    let kept: String = system.postgres().await.query_one(rows, &[]).await.unwrap().get(0);
+    assert!(kept.contains("Box office, main hall"));
+    for text in [list.body.to_string(), log.body.to_string(), kept] {
+        assert!(!text.contains(secret));
+    }
+    for entry in std::fs::read_dir(system.stack.data().join("logs")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
+        assert!(!text.contains(secret));
+    }
+    // What is like it is none.
+    let id = key.key.key_id.0.simple().to_string();
+    let wrong = [
+        format!("osk_{id}_{}", "0".repeat(64)),
+        format!("osk_{id}_"),
+        format!("osk_{id}"),
+        "osk_".to_owned(),
+        format!("osk_{}_{secret}", uuid::Uuid::new_v4().simple()),
+        format!("{}0", key.api_key),
+        key.api_key[..key.api_key.len() - 1].to_owned(),
+        key.api_key.to_uppercase(),
+        key.api_key.replace("osk_", ""),
+    ];
+    for wrong in &wrong {
+        assert_eq!(client.with_token(wrong).get("/api/v1/bookings").await.unwrap().status, 401, "{wrong}");
+    }
+
+    let path = format!("/api/v1/api-keys/{}", key.key.key_id);
+    for _ in 0..2 {
+        let revoked: ApiKeyView = system.admin.call(Method::DELETE, &path, &Value::Null).await.unwrap().into().unwrap();
+        assert!(revoked.revoked_at.is_some());
+    }
+    for replica in &system.ready.replicas {
+        let at = client.at(replica);
+        eventually("it works nowhere", KNOWN_WITHIN, async || at.get("/api/v1/bookings").await.unwrap().status == 401)
+            .await;
+    }
+    let nobodys = format!("/api/v1/api-keys/{}", uuid::Uuid::new_v4());
+    assert_eq!(system.admin.call(Method::DELETE, &nobodys, &Value::Null).await.unwrap().status, 404);
+    let revocations = system.admin.get("/api/v1/audit-log?action=api_key_revoked").await.unwrap();
+    assert_eq!(revocations.body["items"].as_array().unwrap().len(), 1, "twice asked, once done");
+    for bad in [
+        json!({ "name": "", "role": "operator" }),
+        json!({ "name": "x", "role": "admin" }),
+        json!({ "name": "a\nb", "role": "operator" }),
+    ] {
+        assert_eq!(system.admin.post("/api/v1/api-keys", &bad).await.unwrap().code(), "malformed", "{bad}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_nobody_can_check_is_not_refused() {
+    let system = private().await;
+    let key = make(&system, "box_office").await;
+    known(&system, &key).await;
+    system.stack.child(stack::Role::Vault).unwrap().signal(nix::sys::signal::Signal::SIGSTOP);
+    system.stack.kill(stack::Role::Gatekeeper(0)).unwrap();
+    let at = system.admin.with_token(&key.api_key).at(&system.ready.replicas[0]);
+    // Started anew, it has no list, and says so.
+    eventually("it is back", crate::support::SOON, async || {
+        at.get("/api/v1/bookings").await.is_ok_and(|answer| answer.code() == "unavailable")
+    })
+    .await;
+    system.stack.child(stack::Role::Vault).unwrap().signal(nix::sys::signal::Signal::SIGCONT);
+    eventually("it is known again", crate::support::SOON, async || {
+        at.get("/api/v1/bookings").await.is_ok_and(|answer| answer.status == 200)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_is_its_customers_alone_and_goes_when_they_say_so() {
+    let system = shared().await;
+    let (one, other) = (system.guest().await, system.guest().await);
+    let path = "/api/v1/profile";
+    assert_eq!(one.get(path).await.unwrap().status, 404);
+    let mine = json!({ "name": "Zoë 田中", "email": "zoe@example.org", "phone": "+49 30 1234567" });
+    assert_eq!(one.call(Method::PUT, path, &mine).await.unwrap().status, 204);
+    assert_eq!(one.get(path).await.unwrap().body, mine);
+    assert_eq!(other.get(path).await.unwrap().status, 404);
+    // All of it is replaced: what is absent is forgotten.
+    assert_eq!(one.call(Method::PUT, path, &json!({ "name": "Zoë" })).await.unwrap().status, 204);
+    let profile: Profile = one.get(path).await.unwrap().into().unwrap();
+    assert_eq!((profile.name.as_deref(), profile.email, profile.phone), (Some("Zoë"), None, None));
+    for bad in [
+        json!({ "email": "nobody" }),
+        json!({ "phone": "call me" }),
+        json!({ "name": "" }),
+        json!({ "age": 7 }),
+        json!([]),
+    ] {
+        assert_eq!(one.call(Method::PUT, path, &bad).await.unwrap().code(), "malformed", "{bad}");
+    }
+    for _ in 0..2 {
+        assert_eq!(one.call(Method::DELETE, path, &Value::Null).await.unwrap().status, 204);
+    }
+    assert_eq!(one.get(path).await.unwrap().status, 404);
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        assert_eq!(one.with_token("").call(method, path, &mine).await.unwrap().status, 401);
+    }
+    // That it was changed is known; what it said is not.
+    let log = system.admin.get("/api/v1/audit-log?action=profile_changed").await.unwrap().body.to_string();
+    assert!(!log.contains("zoe@example.org") && !log.contains("Zoë"));
+}

@@ -1,0 +1,244 @@
+//! Tokens of other issuers, found by discovery. The issuer here is a server with real keys and nothing else.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::{encoding, rsa};
+use jiff::Timestamp;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use stack::Client;
+
+use crate::support::{Private, SOON, eventually, private_with};
+
+/// An issuer's signing key.
+#[derive(Clone)]
+struct Key {
+    kid: &'static str,
+    algorithm: Algorithm,
+    signing: EncodingKey,
+}
+
+impl Key {
+    fn rsa(kid: &'static str) -> Self {
+        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let der: encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        Self { kid, algorithm: Algorithm::RS256, signing: EncodingKey::from_rsa_der(&pkcs1(der.as_ref())) }
+    }
+
+    fn ec(kid: &'static str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let der = pair.to_pkcs8v1().unwrap();
+        Self { kid, algorithm: Algorithm::ES256, signing: EncodingKey::from_ec_der(der.as_ref()) }
+    }
+
+    fn ed(kid: &'static str) -> Self {
+        let der = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+        Self { kid, algorithm: Algorithm::EdDSA, signing: EncodingKey::from_ed_der(der.as_ref()) }
+    }
+
+    fn public(&self) -> Jwk {
+        let mut jwk = Jwk::from_encoding_key(&self.signing, self.algorithm).unwrap();
+        jwk.common.key_id = Some(self.kid.to_owned());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(self.algorithm) };
+        jsonwebtoken::encode(&header, claims, &self.signing).unwrap()
+    }
+}
+
+/// The private key inside PKCS #8, which is the last thing in it: SEQUENCE { version, algorithm, OCTET STRING }.
+fn pkcs1(pkcs8: &[u8]) -> Vec<u8> {
+    let begins = pkcs8.windows(2).skip(4).position(|pair| pair == [0x30, 0x82]).unwrap() + 4;
+    pkcs8[begins..].to_vec()
+}
+
+/// A running issuer.
+struct Issuer {
+    url: String,
+    keys: Arc<Mutex<Vec<Jwk>>>,
+    asked: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+async fn issuer(keys: &[&Key]) -> Issuer {
+    let keys = Arc::new(Mutex::new(keys.iter().map(|key| key.public()).collect::<Vec<_>>()));
+    let asked = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/realms/tickets", listener.local_addr().unwrap());
+    let (published, counted, name) = (keys.clone(), asked.clone(), url.clone());
+    let server = HttpServer::new(move || {
+        let (keys, asked, name) = (published.clone(), counted.clone(), name.clone());
+        App::new().default_service(web::to(move |request: actix_web::HttpRequest| {
+            *asked.lock().unwrap().entry(request.path().to_owned()).or_default() += 1;
+            let answer = match request.path() {
+                "/realms/tickets/.well-known/openid-configuration" => {
+                    json!({ "issuer": name, "jwks_uri": format!("{name}/keys") })
+                }
+                _ => json!(JwkSet { keys: keys.lock().unwrap().clone() }),
+            };
+            async move { HttpResponse::Ok().json(answer) }
+        }))
+    });
+    let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+    std::thread::spawn(|| actix_web::rt::System::new().block_on(server));
+    Issuer { url, keys, asked }
+}
+
+async fn system(issuer: &Issuer) -> Private {
+    let url = issuer.url.clone();
+    private_with(move |options| {
+        options.gatekeeper_env.push(("ONSALE_OIDC_ISSUERS".into(), url.clone()));
+        options.gatekeeper_env.push(("ONSALE_OIDC_AUDIENCE".into(), "tickets".into()));
+        options.gatekeeper_env.push(("ONSALE_OIDC_ROLES_CLAIM".into(), "realm_access.roles".into()));
+    })
+    .await
+}
+
+fn claims(issuer: &Issuer, subject: &str, role: &str) -> Value {
+    let now = Timestamp::now().as_second();
+    json!({ "iss": issuer.url, "aud": ["account", "tickets"], "sub": subject, "iat": now, "exp": now + 300,
+        "realm_access": { "roles": ["offline_access", role] } })
+}
+
+async fn status(system: &Private, token: &str) -> u16 {
+    system.admin.with_token(token).get("/api/v1/bookings").await.unwrap().status.as_u16()
+}
+
+async fn known_everywhere(system: &Private, token: &str) {
+    for replica in &system.ready.replicas {
+        let at = system.admin.with_token(token).at(replica);
+        eventually("the issuer's keys are there", SOON, async || {
+            at.get("/api/v1/bookings").await.unwrap().status == 200
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_an_issuer_are_checked_by_the_keys_it_publishes() {
+    let keys = [Key::rsa("rsa"), Key::ec("ec"), Key::ed("ed")];
+    let issuer = issuer(&keys.iter().collect::<Vec<_>>()).await;
+    let system = system(&issuer).await;
+    let (event, tier) = system.tier_event(100).await;
+    let mut customers = Vec::new();
+    for key in &keys {
+        let token = key.sign(&claims(&issuer, "248289761001", "none"));
+        known_everywhere(&system, &token).await;
+        let bought = system.admin.with_token(&token).buy(event, tier, 1).await.unwrap();
+        assert_eq!(bought.status, 201, "{:?}: {}", key.algorithm, bought.body);
+        customers.push(bought.body["customer_id"].clone());
+    }
+    assert!(customers.iter().all(|customer| *customer == customers[0]), "one person, whatever signed the token");
+    let other = keys[0].sign(&claims(&issuer, "other", "none"));
+    let bought = system.admin.with_token(&other).buy(event, tier, 1).await.unwrap();
+    assert_ne!(bought.body["customer_id"], customers[0]);
+
+    // Roles come from the claim, and from nothing else.
+    let as_role = |role: &str| system.admin.with_token(&keys[1].sign(&claims(&issuer, "op", role)));
+    let audit = format!("/api/v1/events/{event}/audit");
+    for (role, audits, makes) in
+        [("none", 403, 403), ("onsale-operator", 200, 403), ("onsale-admin", 200, 400), ("admin", 403, 403)]
+    {
+        let client = as_role(role);
+        assert_eq!(client.get(&audit).await.unwrap().status, audits, "{role}");
+        assert_eq!(client.post("/api/v1/events", &json!({})).await.unwrap().status, makes, "{role}");
+    }
+    // Nobody asked the issuer for each token: it was asked when the replicas started.
+    let asked: usize = issuer.asked.lock().unwrap().values().sum();
+    assert!(asked <= 2 * 3 + 2, "{asked} questions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
+    let (key, strange) = (Key::rsa("one"), Key::rsa("one"));
+    let issuer = issuer(&[&key]).await;
+    let system = system(&issuer).await;
+    let good = claims(&issuer, "somebody", "onsale-admin");
+    known_everywhere(&system, &key.sign(&good)).await;
+    let now = Timestamp::now().as_second();
+    let with = |field: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[field] = value;
+        claims
+    };
+    let without = |field: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(field);
+        claims
+    };
+    let mut attacks = vec![
+        ("another's key under the same name", strange.sign(&good)),
+        ("another audience", key.sign(&with("aud", json!("elsewhere")))),
+        ("no audience", key.sign(&without("aud"))),
+        ("another issuer", key.sign(&with("iss", json!("https://elsewhere.example")))),
+        ("our own name", key.sign(&with("iss", json!("onsale")))),
+        ("no issuer", key.sign(&without("iss"))),
+        ("the issuer with a slash", key.sign(&with("iss", json!(format!("{}/", issuer.url))))),
+        ("expired", key.sign(&with("exp", json!(now - 60)))),
+        ("no expiry", key.sign(&without("exp"))),
+        ("early", key.sign(&with("nbf", json!(now + 60)))),
+        ("no subject", key.sign(&without("sub"))),
+        ("an empty subject", key.sign(&with("sub", json!("")))),
+        ("a subject that is no text", key.sign(&with("sub", json!(7)))),
+        ("a key nobody knows", Key { kid: "two", ..key.clone() }.sign(&good)),
+    ];
+    // The classic: signed with the public key as if it were a shared secret.
+    let public = serde_json::to_string(&key.public()).unwrap();
+    for secret in [public.as_bytes(), &[][..]] {
+        let header = Header { kid: Some("one".into()), ..Header::new(Algorithm::HS256) };
+        attacks.push((
+            "HS256 by the public key",
+            jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(secret)).unwrap(),
+        ));
+    }
+    let signed = key.sign(&good);
+    let (message, signature) = signed.rsplit_once('.').unwrap();
+    attacks.push(("unsigned", format!("{message}.")));
+    attacks.push(("half a signature", format!("{message}.{}", &signature[..signature.len() / 2])));
+    attacks.push(("very long", format!("{message}{}.{signature}", "A".repeat(6_000))));
+    for (what, token) in &attacks {
+        assert_eq!(status(&system, token).await, 401, "{what}");
+    }
+    assert_eq!(status(&system, &signed).await, 200, "what they are made of is good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_replaces_its_keys_and_may_be_away() {
+    let (old, new) = (Key::ec("2025"), Key::ec("2026"));
+    let issuer = issuer(&[&old]).await;
+    let system = system(&issuer).await;
+    let (of_old, of_new) = (old.sign(&claims(&issuer, "a", "none")), new.sign(&claims(&issuer, "a", "none")));
+    known_everywhere(&system, &of_old).await;
+    assert_eq!(status(&system, &of_new).await, 401, "nobody has published it");
+    *issuer.keys.lock().unwrap() = vec![old.public(), new.public()];
+    // A token with a key nobody knows has the keys fetched anew, though not more often than every ten seconds.
+    for replica in &system.ready.replicas {
+        let at = system.admin.with_token(&of_new).at(replica);
+        eventually("the new key is known", 3 * SOON, async || at.get("/api/v1/bookings").await.unwrap().status == 200)
+            .await;
+    }
+    assert_eq!(status(&system, &of_old).await, 200);
+    let asked = issuer.asked.lock().unwrap().values().sum::<usize>();
+    for _ in 0..100 {
+        let token = Key { kid: "unknown", ..new.clone() }.sign(&claims(&issuer, "a", "none"));
+        assert_eq!(status(&system, &token).await, 401);
+    }
+    let more = issuer.asked.lock().unwrap().values().sum::<usize>() - asked;
+    assert!(more <= 2 * 3, "whoever makes up keys has the issuer asked {more} times");
+    // What it published holds while it cannot be asked; a replica that never could says that it cannot tell.
+    *issuer.keys.lock().unwrap() = Vec::new();
+    system.stack.kill(stack::Role::Gatekeeper(0)).unwrap();
+    let at = |replica: usize| -> Client { system.admin.with_token(&of_new).at(&system.ready.replicas[replica]) };
+    eventually("it is back", SOON, async || {
+        at(0).get("/api/v1/bookings").await.is_ok_and(|answer| answer.code() == "unavailable")
+    })
+    .await;
+    assert_eq!(at(1).get("/api/v1/bookings").await.unwrap().status, 200);
+}
