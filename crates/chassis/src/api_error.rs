@@ -5,6 +5,8 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use contract::{Code, Problem, problem};
 
+use crate::telemetry;
+
 /// What a handler returns instead of a reply.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {}", .0.code.as_str(), .0.detail)]
@@ -40,6 +42,23 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The problem as JSON, with the id of the request that is being answered. Nearly every answer of an on-sale night is one:
+    /// the id, which is letters, digits and hyphens, is put at the end rather than into a copy of the problem.
+    fn told(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec(&self.0).unwrap_or_default();
+        if let Some(id) = telemetry::current_request_id()
+            && self.0.request_id.is_none()
+            && text.pop() == Some(b'}')
+        {
+            text.extend_from_slice(b",\"request_id\":\"");
+            text.extend_from_slice(id.as_bytes());
+            text.extend_from_slice(b"\"}");
+        }
+        text
+    }
+}
+
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))
@@ -61,7 +80,7 @@ impl ResponseError for ApiError {
         if self.0.code == Code::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
-        response.body(serde_json::to_vec(&self.0).unwrap_or_default())
+        response.body(self.told())
     }
 }
 
@@ -71,8 +90,14 @@ pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError
 }
 
 /// The default service of a resource: the path is right and the method is not.
-pub async fn no_such_method(method: Method) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::new(Code::MethodNotAllowed, format!("{method} is not possible here.")))
+#[must_use]
+pub fn no_such_method(method: &Method, allowed: &str) -> HttpResponse {
+    let error = ApiError::new(Code::MethodNotAllowed, format!("{method} is not possible here; {allowed} is."));
+    let mut response = error.error_response();
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 /// Turns a path segment that does not parse into a 404: no such thing can exist.

@@ -24,7 +24,7 @@ const ERROR_CHARS_MAX: usize = 300;
 /// Extracts a body of type `T`. 415 for another content type, 413 above [`BodyLimit`], 400 for what does not parse.
 pub struct Json<T>(pub T);
 
-/// Like [`Json`], but a request without a body gives `T::default()`.
+/// Like [`Json`], but a request without a body, or with `null`, gives `T::default()`.
 pub struct OptionalJson<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
@@ -55,6 +55,9 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
                 return Ok(Self(T::default()));
             }
             head?;
+            if body.trim_ascii() == b"null" {
+                return Ok(Self(T::default()));
+            }
             parse(&body).map(Self)
         })
     }

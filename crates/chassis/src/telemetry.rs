@@ -25,6 +25,17 @@ impl RequestId {
     }
 }
 
+tokio::task_local! {
+    /// The request that is being answered, for whoever makes its problem.
+    static CURRENT: HeaderValue;
+}
+
+/// What the request that is being answered is called.
+#[must_use]
+pub fn current_request_id() -> Option<HeaderValue> {
+    CURRENT.try_with(HeaderValue::clone).ok()
+}
+
 const REQUEST_ID_LEN_MAX: usize = 64;
 
 /// For `actix_web::middleware::from_fn`.
@@ -35,7 +46,7 @@ pub async fn observe(
     let started = Instant::now();
     let request_id = request_id(&request);
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    let mut response = next.call(request).await?;
+    let mut response = CURRENT.scope(request_id.clone(), next.call(request)).await?;
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let request = response.request();

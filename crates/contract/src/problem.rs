@@ -109,6 +109,9 @@ pub struct Problem {
     /// Seconds to wait before trying again; also sent as `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
+    /// The request, as in `X-Request-Id` and in the logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl Code {
@@ -133,6 +136,26 @@ impl Problem {
             available: None,
             status_url: None,
             retry_after_seconds: code.passes().then_some(1),
+            request_id: None,
+        }
+    }
+
+    /// What one of this code looks like.
+    #[must_use]
+    pub fn example(code: Code) -> Self {
+        let detail = match code {
+            Code::SoldOut => "2 tickets asked for, 1 left.",
+            Code::SeatTaken => "A-1-12 is another customer's.",
+            Code::OutcomeUnknown => "Ask status_url in a moment.",
+            other => other.title(),
+        };
+        let rid = "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03";
+        Self {
+            conflicts: if code == Code::SeatTaken { vec!["A-1-12".to_owned()] } else { Vec::new() },
+            available: (code == Code::SoldOut).then_some(1),
+            status_url: (code == Code::OutcomeUnknown).then(|| format!("/api/v1/bookings/{rid}")),
+            request_id: Some("4f1e0c9b7a6d4e52b1c83d0f2a9e7c06".to_owned()),
+            ..Self::new(code, detail)
         }
     }
 }

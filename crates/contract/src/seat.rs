@@ -85,10 +85,13 @@ pub struct Section {
     /// Letters and digits; the first part of every label in it.
     pub name: String,
     /// Rows, numbered from 1.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub rows: u32,
     /// Seats in each row, numbered from 1.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub seats_per_row: u32,
     /// Price of one seat in minor units of the event's currency.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub price_minor: i64,
 }
 
@@ -109,7 +112,7 @@ impl Section {
 }
 
 /// All sections of an event: translates between labels and indexes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seating {
     sections: Vec<Section>,

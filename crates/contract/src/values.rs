@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// The most tickets one hold or booking may take.
@@ -89,6 +90,58 @@ impl fmt::Debug for Currency {
     }
 }
 
+/// A whole number, for `deserialize_with`: `2` and `2.0`, which JSON does not tell apart, but nothing beyond what every client
+/// can count exactly (2^53).
+pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
+    let number = deserializer.deserialize_any(Whole)?;
+    T::try_from(number).map_err(|_| D::Error::invalid_value(Unexpected::Signed(number), &Whole))
+}
+
+/// The same where there may be none.
+pub fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Number(#[serde(deserialize_with = "whole")] i64);
+    Ok(Option::<Number>::deserialize(deserializer)?.map(|Number(number)| number))
+}
+
+struct Whole;
+
+impl Whole {
+    const MOST: u64 = 1 << 53;
+}
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number that fits")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<i64, E> {
+        if number.unsigned_abs() > Self::MOST {
+            return Err(E::invalid_value(Unexpected::Signed(number), &self));
+        }
+        Ok(number)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<i64, E> {
+        let fits = i64::try_from(number).ok().filter(|_| number <= Self::MOST);
+        fits.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "within 2^53 and without a fraction"
+    )]
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<i64, E> {
+        if number.fract() == 0.0 && number.abs() <= Self::MOST as f64 {
+            return Ok(number as i64);
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +162,35 @@ mod tests {
         assert!(Currency::try_from("EUR".to_owned()).is_ok());
         for wrong in ["", "eur", "EU", "EURO", "E\u{0}R", "ЕUR"] {
             assert!(Currency::try_from(wrong.to_owned()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        #[derive(Deserialize)]
+        struct Has {
+            #[serde(deserialize_with = "whole")]
+            n: i64,
+        }
+        let read = |text: &str| serde_json::from_str::<Has>(&format!("{{\"n\":{text}}}")).ok().map(|has| has.n);
+        for (text, meant) in
+            [("2", 2), ("2.0", 2), ("2e0", 2), ("-0.0", 0), ("0.2e1", 2), ("9007199254740992", 1 << 53)]
+        {
+            assert_eq!(read(text), Some(meant), "{text}");
+        }
+        for text in [
+            "2.5",
+            "1e309",
+            "9007199254740993",
+            "-9007199254740993",
+            "18446744073709551616",
+            "1e17",
+            "\"2\"",
+            "null",
+            "true",
+            "[2]",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 }

@@ -4,6 +4,61 @@
  */
 
 export interface paths {
+    "/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** `GET /api-keys`. */
+        get: operations["api_keys_list"];
+        put?: never;
+        /**
+         * `POST /api-keys`: the only time the key is shown, so no Idempotency-Key: whoever lost the answer revokes that key and makes
+         *     another.
+         */
+        post: operations["api_keys_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** `DELETE /api-keys/{key_id}`. */
+        delete: operations["api_keys_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** `GET /audit-log`. */
+        get: operations["audit_log_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bookings": {
         parameters: {
             query?: never;
@@ -314,6 +369,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** `GET /profile`. */
+        get: operations["profile_read"];
+        /** `PUT /profile`: all of it; what is absent is forgotten. */
+        put: operations["profile_write"];
+        post?: never;
+        /** `DELETE /profile`. */
+        delete: operations["profile_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -336,8 +410,24 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description What was done.
+         * @enum {string}
+         */
+        Action: "booked" | "confirmed" | "cancelled" | "expired" | "event_created" | "event_changed" | "api_key_created" | "api_key_revoked" | "profile_changed" | "profile_removed";
+        /**
          * @description `GET /events/{id}/activity`: attempts to take inventory, by how they ended, counted by all gatekeepers together and
          *     up to date within about a second. For watching, not for accounts: kept in Redis alone, and starting over with it.
+         * @example {
+         *       "admitted": 1080,
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "refused": {
+         *         "limit_exceeded": 12,
+         *         "not_bookable": 4,
+         *         "seat_taken": 803,
+         *         "sold_out": 51204
+         *       },
+         *       "server_time": "2026-01-15T09:00:04Z"
+         *     }
          */
         ActivityView: {
             /**
@@ -355,7 +445,73 @@ export interface components {
              */
             server_time: string;
         };
-        /** @description `GET /events/{id}/audit`: I1 and I6 as numbers. */
+        /**
+         * @description What somebody is.
+         * @enum {string}
+         */
+        ActorKind: "customer" | "operator" | "admin" | "api_key" | "system";
+        /**
+         * Format: uuid
+         * @description A key of a box office or a program.
+         */
+        ApiKeyId: string;
+        /**
+         * @description A key, without its secret.
+         * @example {
+         *       "created_at": "2026-01-10T08:00:00Z",
+         *       "key_id": "0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05",
+         *       "name": "Box office, main hall",
+         *       "revoked_at": null,
+         *       "role": "box_office"
+         *     }
+         */
+        ApiKeyView: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Names it, also in the audit log. */
+            key_id: components["schemas"]["ApiKeyId"];
+            /** @description Where it is used. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked; it works until then.
+             */
+            revoked_at?: string | null;
+            /** @description What it may do. */
+            role: components["schemas"]["KeyRole"];
+        };
+        /**
+         * @description `GET /events/{id}/audit`: I1 and I6 as numbers.
+         * @example {
+         *       "epoch": 3,
+         *       "ok": true,
+         *       "seats": {
+         *         "available": 311,
+         *         "committing": 0,
+         *         "double_booked": 0,
+         *         "held": 4,
+         *         "leak": 0,
+         *         "reserved": 5,
+         *         "sold": 280,
+         *         "total": 600
+         *       },
+         *       "tiers": [
+         *         {
+         *           "available": 1204,
+         *           "capacity": 2000,
+         *           "committing": 2,
+         *           "held": 10,
+         *           "leak": 0,
+         *           "oversold": 0,
+         *           "sold": 784,
+         *           "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *         }
+         *       ]
+         *     }
+         */
         AuditView: {
             /**
              * Format: int64
@@ -374,7 +530,27 @@ export interface components {
          * @enum {string}
          */
         BookingStatus: "reserved" | "confirmed" | "cancelled" | "expired";
-        /** @description A booking. */
+        /**
+         * @description A booking.
+         * @example {
+         *       "amount_minor": 15800,
+         *       "booking_id": "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03",
+         *       "created_at": "2026-01-15T09:00:09Z",
+         *       "currency": "EUR",
+         *       "customer_id": "7d9f0c1e-4b2a-4e63-9c58-1a7e3f5b2d04",
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "payment_due_at": "2026-01-15T09:15:09Z",
+         *       "payment_reference": null,
+         *       "quantity": 2,
+         *       "reference": "4M7QX2WD9K",
+         *       "seats": [
+         *         "A-1-12",
+         *         "A-1-13"
+         *       ],
+         *       "status": "reserved",
+         *       "tier_id": null
+         *     }
+         */
         BookingView: {
             /**
              * Format: int64
@@ -419,7 +595,12 @@ export interface components {
          * @enum {string}
          */
         Code: "malformed" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "sold_out" | "seat_taken" | "hold_expired" | "in_progress" | "gone" | "payload_too_large" | "unsupported_media_type" | "limit_exceeded" | "not_bookable" | "key_reused" | "too_many_requests" | "internal" | "inventory_rebuilding" | "unavailable" | "outcome_unknown";
-        /** @description `POST /bookings/{id}/confirm`. */
+        /**
+         * @description `POST /bookings/{id}/confirm`.
+         * @example {
+         *       "payment_reference": "pay_8c1f"
+         *     }
+         */
         Confirmation: {
             /** @description What the payment provider calls the payment; at most 200 characters. */
             payment_reference?: string | null;
@@ -431,7 +612,18 @@ export interface components {
          * @description Whoever the bearer token names.
          */
         CustomerId: string;
-        /** @description `PATCH /events/{id}`: what an operator may change once tickets are sold. Absent fields stay as they are. */
+        /**
+         * @description `PATCH /events/{id}`: what an operator may change once tickets are sold. Absent fields stay as they are.
+         * @example {
+         *       "sale_state": "paused",
+         *       "tiers": [
+         *         {
+         *           "capacity": 2200,
+         *           "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *         }
+         *       ]
+         *     }
+         */
         EventChange: {
             sale_state?: components["schemas"]["SaleState"] | null;
             /** @description New capacities. Never below what is sold. */
@@ -442,7 +634,42 @@ export interface components {
          * @description One show with a fixed inventory.
          */
         EventId: string;
-        /** @description An event with what is left of it. */
+        /**
+         * @description An event with what is left of it.
+         * @example {
+         *       "currency": "EUR",
+         *       "ends_at": "2036-06-19T23:00:00Z",
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "hold_ttl_seconds": 180,
+         *       "name": "Midsummer Night",
+         *       "on_sale_at": "2026-01-15T09:00:00Z",
+         *       "payment_ttl_seconds": 900,
+         *       "per_customer_max": 4,
+         *       "sale_state": "open",
+         *       "seats_available": 311,
+         *       "seats_total": 600,
+         *       "sections": [
+         *         {
+         *           "name": "A",
+         *           "price_minor": 7900,
+         *           "rows": 20,
+         *           "seats_per_row": 30
+         *         }
+         *       ],
+         *       "server_time": "2026-01-15T09:00:04Z",
+         *       "starts_at": "2036-06-19T19:00:00Z",
+         *       "tiers": [
+         *         {
+         *           "available": 1204,
+         *           "capacity": 2000,
+         *           "name": "Standing",
+         *           "price_minor": 4900,
+         *           "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *         }
+         *       ],
+         *       "venue": "Harbour Hall"
+         *     }
+         */
         EventView: {
             /** @description Currency of every price. */
             currency: components["schemas"]["Currency"];
@@ -504,7 +731,40 @@ export interface components {
             /** @description Where. */
             venue: string;
         };
-        /** @description A hold. */
+        /**
+         * @description The reply to `POST /api-keys`: the only time the key itself is shown.
+         * @example {
+         *       "api_key": "osk_0199f3a29e077d15b3c48a1f6e0d7c05_5f0a…",
+         *       "created_at": "2026-01-10T08:00:00Z",
+         *       "key_id": "0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05",
+         *       "name": "Box office, main hall",
+         *       "revoked_at": null,
+         *       "role": "box_office"
+         *     }
+         */
+        FreshApiKey: components["schemas"]["ApiKeyView"] & {
+            /**
+             * @description Goes into `Authorization: Bearer`. Kept nowhere; whoever loses it makes another.
+             * @example osk_0190d2a47c1e7b3a9d6b9a4f2b0c7c11_3f0c…
+             */
+            api_key: string;
+        };
+        /**
+         * @description A hold.
+         * @example {
+         *       "amount_minor": 15800,
+         *       "currency": "EUR",
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "expires_at": "2026-01-15T09:03:04Z",
+         *       "hold_id": "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03",
+         *       "quantity": 2,
+         *       "seats": [
+         *         "A-1-12",
+         *         "A-1-13"
+         *       ],
+         *       "tier_id": null
+         *     }
+         */
         HoldView: {
             /**
              * Format: int64
@@ -531,6 +791,11 @@ export interface components {
             seats: string[];
             tier_id?: components["schemas"]["TierId"] | null;
         };
+        /**
+         * @description What a key may do.
+         * @enum {string}
+         */
+        KeyRole: "box_office" | "operator";
         /** @description What changed between two positions. Values are those at `sequence`, so one that overlaps what is known does no harm. */
         LiveDelta: {
             /**
@@ -603,19 +868,130 @@ export interface components {
             /** @description Which. */
             tier_id: components["schemas"]["TierId"];
         };
-        /** @description `POST /bookings`: from a hold, or directly. */
+        /** @description One entry: written in the transaction of the change itself, and never changed. */
+        LogEntry: {
+            /** @description What was done. */
+            action: components["schemas"]["Action"];
+            /**
+             * Format: uuid
+             * @description Its actor: a customer's, operator's, administrator's or key's id; none for the system.
+             */
+            actor?: string | null;
+            /** @description What its actor is. */
+            actor_kind: components["schemas"]["ActorKind"];
+            /**
+             * Format: date-time
+             * @description When it was committed, by Postgres' clock at the start of the transaction.
+             */
+            at: string;
+            /** @description What was asked for, where that is not plain from the action. Never personal data. */
+            detail?: unknown;
+            /**
+             * @description Its place: ask for what is `before` it.
+             * @example 4711-0
+             */
+            entry: string;
+            event_id?: components["schemas"]["EventId"] | null;
+            /** @description The id of the request, as in its reply's `X-Request-Id`. */
+            request_id: string;
+            /**
+             * Format: uuid
+             * @description What was changed: the booking, the event, the key or the customer.
+             */
+            subject: string;
+        };
+        /**
+         * @description `GET /audit-log`: entries, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "action": "booked",
+         *           "actor": "7d9f0c1e-4b2a-4e63-9c58-1a7e3f5b2d04",
+         *           "actor_kind": "customer",
+         *           "at": "2026-01-15T09:00:09Z",
+         *           "detail": null,
+         *           "entry": "4711-1",
+         *           "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *           "request_id": "4f1e0c9b7a6d4e52b1c83d0f2a9e7c06",
+         *           "subject": "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03"
+         *         }
+         *       ],
+         *       "next": "4711-1"
+         *     }
+         */
+        LogPage: {
+            /** @description What is on the page. */
+            items: components["schemas"]["LogEntry"][];
+            /** @description The `before` of the next page; none on the last. */
+            next?: string | null;
+        };
+        /**
+         * @description `POST /api-keys`.
+         * @example {
+         *       "name": "Box office, main hall",
+         *       "role": "box_office"
+         *     }
+         */
+        NewApiKey: {
+            /**
+             * @description Where it is used, for people.
+             * @example Box office, main hall
+             */
+            name: string;
+            /** @description What it may do. */
+            role: components["schemas"]["KeyRole"];
+        };
+        /**
+         * @description `POST /bookings`: from a hold, or directly.
+         * @example {
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "quantity": 2,
+         *       "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *     }
+         */
         NewBooking: {
             /** @description The event. */
             event_id: components["schemas"]["EventId"];
-            hold_id?: components["schemas"]["ReservationId"] | null;
+            /** @description The hold to make durable. */
+            hold_id: components["schemas"]["ReservationId"];
+        } | {
+            /** @description The event. */
+            event_id: components["schemas"]["EventId"];
             /**
              * Format: int64
              * @description How many.
              */
-            quantity?: number | null;
-            tier_id?: components["schemas"]["TierId"] | null;
+            quantity: number;
+            /** @description Or the tier to buy from at once. */
+            tier_id: components["schemas"]["TierId"];
         };
-        /** @description `POST /events`. */
+        /**
+         * @description `POST /events`.
+         * @example {
+         *       "currency": "EUR",
+         *       "ends_at": "2036-06-19T23:00:00Z",
+         *       "name": "Midsummer Night",
+         *       "on_sale_at": "2026-01-15T09:00:00Z",
+         *       "per_customer_max": 4,
+         *       "sections": [
+         *         {
+         *           "name": "A",
+         *           "price_minor": 7900,
+         *           "rows": 20,
+         *           "seats_per_row": 30
+         *         }
+         *       ],
+         *       "starts_at": "2036-06-19T19:00:00Z",
+         *       "tiers": [
+         *         {
+         *           "capacity": 2000,
+         *           "name": "Standing",
+         *           "price_minor": 4900
+         *         }
+         *       ],
+         *       "venue": "Harbour Hall"
+         *     }
+         */
         NewEvent: {
             /** @description Currency of every price of the event. */
             currency: components["schemas"]["Currency"];
@@ -627,6 +1003,7 @@ export interface components {
             /**
              * Format: int32
              * @description How long a hold lasts.
+             * @default 180
              */
             hold_ttl_seconds?: number;
             /** @description What is on. */
@@ -639,11 +1016,13 @@ export interface components {
             /**
              * Format: int32
              * @description How long a booking may stay unpaid.
+             * @default 900
              */
             payment_ttl_seconds?: number;
             /**
              * Format: int32
              * @description Tickets one customer may hold and own together.
+             * @default 10
              */
             per_customer_max?: number;
             /** @description Numbered seats. */
@@ -658,16 +1037,26 @@ export interface components {
             /** @description Where it is on. */
             venue: string;
         };
-        /** @description `POST /events/{id}/holds`: either seats, or a tier and a quantity. */
+        /**
+         * @description `POST /events/{id}/holds`: either seats, or a tier and a quantity.
+         * @example {
+         *       "seats": [
+         *         "A-1-12",
+         *         "A-1-13"
+         *       ]
+         *     }
+         */
         NewHold: {
+            /** @description Labels; all of them or none are held. */
+            seats: string[];
+        } | {
             /**
              * Format: int64
              * @description Tickets of the tier.
              */
-            quantity?: number | null;
-            /** @description Labels; all of them or none are held. */
-            seats?: string[] | null;
-            tier_id?: components["schemas"]["TierId"] | null;
+            quantity: number;
+            /** @description General admission. */
+            tier_id: components["schemas"]["TierId"];
         };
         /** @description A tier to be created. */
         NewTier: {
@@ -684,7 +1073,34 @@ export interface components {
              */
             price_minor: number;
         };
-        /** @description One page of a list. */
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "items": [
+         *         {
+         *           "amount_minor": 15800,
+         *           "booking_id": "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03",
+         *           "created_at": "2026-01-15T09:00:09Z",
+         *           "currency": "EUR",
+         *           "customer_id": "7d9f0c1e-4b2a-4e63-9c58-1a7e3f5b2d04",
+         *           "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *           "payment_due_at": "2026-01-15T09:15:09Z",
+         *           "payment_reference": null,
+         *           "quantity": 2,
+         *           "reference": "4M7QX2WD9K",
+         *           "seats": [
+         *             "A-1-12",
+         *             "A-1-13"
+         *           ],
+         *           "status": "reserved",
+         *           "tier_id": null
+         *         }
+         *       ],
+         *       "limit": 20,
+         *       "page": 1,
+         *       "total": 1
+         *     }
+         */
         Page_BookingView: {
             /** @description What is on the page. */
             items: {
@@ -742,7 +1158,49 @@ export interface components {
              */
             total: number;
         };
-        /** @description One page of a list. */
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "items": [
+         *         {
+         *           "currency": "EUR",
+         *           "ends_at": "2036-06-19T23:00:00Z",
+         *           "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *           "hold_ttl_seconds": 180,
+         *           "name": "Midsummer Night",
+         *           "on_sale_at": "2026-01-15T09:00:00Z",
+         *           "payment_ttl_seconds": 900,
+         *           "per_customer_max": 4,
+         *           "sale_state": "open",
+         *           "seats_available": 311,
+         *           "seats_total": 600,
+         *           "sections": [
+         *             {
+         *               "name": "A",
+         *               "price_minor": 7900,
+         *               "rows": 20,
+         *               "seats_per_row": 30
+         *             }
+         *           ],
+         *           "server_time": "2026-01-15T09:00:04Z",
+         *           "starts_at": "2036-06-19T19:00:00Z",
+         *           "tiers": [
+         *             {
+         *               "available": 1204,
+         *               "capacity": 2000,
+         *               "name": "Standing",
+         *               "price_minor": 4900,
+         *               "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *             }
+         *           ],
+         *           "venue": "Harbour Hall"
+         *         }
+         *       ],
+         *       "limit": 20,
+         *       "page": 1,
+         *       "total": 1
+         *     }
+         */
         Page_EventView: {
             /** @description What is on the page. */
             items: {
@@ -822,7 +1280,21 @@ export interface components {
              */
             total: number;
         };
-        /** @description One page of a list. */
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "items": [
+         *         {
+         *           "price_minor": 7900,
+         *           "seat": "A-1-12",
+         *           "status": "available"
+         *         }
+         *       ],
+         *       "limit": 20,
+         *       "page": 1,
+         *       "total": 600
+         *     }
+         */
         Page_TicketView: {
             /** @description What is on the page. */
             items: {
@@ -865,6 +1337,8 @@ export interface components {
             conflicts?: string[];
             /** @description What happened this time, for a person. */
             detail: string;
+            /** @description The request, as in `X-Request-Id` and in the logs. */
+            request_id?: string | null;
             /**
              * Format: int32
              * @description Seconds to wait before trying again; also sent as `Retry-After`.
@@ -881,6 +1355,31 @@ export interface components {
             title: string;
             /** @description `urn:onsale:problem:<code>`. */
             type: string;
+        };
+        /**
+         * @description `PUT /profile`: all of it; what is absent is forgotten.
+         * @example {
+         *       "email": "visitor@example.org",
+         *       "name": "A. Visitor",
+         *       "phone": "+49 30 1234567"
+         *     }
+         */
+        Profile: {
+            /**
+             * @description Where to write to.
+             * @example visitor@example.org
+             */
+            email?: string | null;
+            /**
+             * @description How to address them.
+             * @example A. Visitor
+             */
+            name?: string | null;
+            /**
+             * @description Where to call: digits, and what people put between them.
+             * @example +49 30 1234567
+             */
+            phone?: string | null;
         };
         /** @description Attempts that were turned away, by the code their clients were told. */
         Refusals: {
@@ -916,7 +1415,21 @@ export interface components {
          * @enum {string}
          */
         SaleState: "open" | "paused";
-        /** @description `GET /events/{id}/seatmap`: what never changes about the seats. */
+        /**
+         * @description `GET /events/{id}/seatmap`: what never changes about the seats.
+         * @example {
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "seats_total": 600,
+         *       "sections": [
+         *         {
+         *           "name": "A",
+         *           "price_minor": 7900,
+         *           "rows": 20,
+         *           "seats_per_row": 30
+         *         }
+         *       ]
+         *     }
+         */
         SeatMap: {
             /** @description The event. */
             event_id: components["schemas"]["EventId"];
@@ -926,9 +1439,17 @@ export interface components {
              */
             seats_total: number;
             /** @description Seats are indexed through these in order, row by row. */
-            sections: components["schemas"]["Seating"];
+            sections: components["schemas"]["Section"][];
         };
-        /** @description `GET /events/{id}/seats`: the live state. */
+        /**
+         * @description `GET /events/{id}/seats`: the live state.
+         * @example {
+         *       "epoch": 3,
+         *       "event_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01",
+         *       "sequence": 512,
+         *       "states": "aahrsa"
+         *     }
+         */
         SeatStates: {
             /**
              * Format: int64
@@ -950,10 +1471,6 @@ export interface components {
          * @enum {string}
          */
         SeatStatus: "available" | "held" | "reserved" | "sold";
-        /** @description All sections of an event: translates between labels and indexes. */
-        Seating: {
-            sections: components["schemas"]["Section"][];
-        };
         /** @description `total = available + held + committing + reserved + sold + leak`. */
         SeatsAudit: {
             /**
@@ -1017,7 +1534,14 @@ export interface components {
              */
             seats_per_row: number;
         };
-        /** @description `POST /sessions`. */
+        /**
+         * @description `POST /sessions`.
+         * @example {
+         *       "customer_id": "7d9f0c1e-4b2a-4e63-9c58-1a7e3f5b2d04",
+         *       "expires_at": "2026-01-16T08:59:00Z",
+         *       "token": "eyJ0eXAi…"
+         *     }
+         */
         Session: {
             /** @description The guest's id, the subject of the token. */
             customer_id: components["schemas"]["CustomerId"];
@@ -1127,6 +1651,569 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    api_keys_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys without their secrets, the newest first */
+            200: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyView"][];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    api_keys_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description The key, shown this once; within two seconds it works at every replica */
+            201: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshApiKey"];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit_exceeded`: Limit exceeded. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    api_keys_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key */
+                key_id: components["schemas"]["ApiKeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key; within two seconds it works nowhere */
+            200: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyView"];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_log_read: {
+        parameters: {
+            query?: {
+                /** @description About this event. */
+                event_id?: components["schemas"]["EventId"];
+                /** @description By this customer, operator, administrator or key. */
+                actor?: string;
+                /** @description About this booking, event, key or customer. */
+                subject?: string;
+                /** @description Of this kind. */
+                action?: components["schemas"]["Action"];
+                /**
+                 * @description Older than this entry: the `next` of the page before.
+                 * @example 4711-1
+                 */
+                before?: string;
+                /** @description At most 200; 50 unless asked otherwise. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries that fit, newest first */
+            200: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     bookings_list: {
         parameters: {
             query?: {
@@ -1144,15 +2231,91 @@ export interface operations {
             /** @description A page of the caller's bookings, newest first */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_BookingView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1184,15 +2347,183 @@ export interface operations {
             /** @description The booking, committed */
             201: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BookingView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. `sold_out`: Sold out. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `gone`: No longer available. */
+            410: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1216,15 +2547,106 @@ export interface operations {
             /** @description The booking */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BookingView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1255,15 +2677,153 @@ export interface operations {
             /** @description The booking, cancelled */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BookingView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `gone`: No longer available. */
+            410: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1298,15 +2858,183 @@ export interface operations {
             /** @description The booking, paid */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BookingView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `gone`: No longer available. */
+            410: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1332,15 +3060,76 @@ export interface operations {
             /** @description A page of events, those that are over last */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EventView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1372,15 +3161,168 @@ export interface operations {
             /** @description The event */
             201: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EventView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1404,15 +3346,76 @@ export interface operations {
             /** @description The event with what is left */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EventView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `not_found`: Not found. */
+            404: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1440,15 +3443,166 @@ export interface operations {
             /** @description The event as changed */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EventView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit_exceeded`: Limit exceeded. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1472,15 +3626,121 @@ export interface operations {
             /** @description Attempts by how they ended */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ActivityView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1504,15 +3764,121 @@ export interface operations {
             /** @description Where every ticket is */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1547,15 +3913,168 @@ export interface operations {
             /** @description The hold */
             201: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HoldView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. `sold_out`: Sold out. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1581,15 +4100,123 @@ export interface operations {
             /** @description The hold */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HoldView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1615,13 +4242,121 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1654,15 +4389,138 @@ export interface operations {
             /** @description The hold with its new deadline */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HoldView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. `not_bookable`: Not on sale. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1686,13 +4544,89 @@ export interface operations {
             /** @description A WebSocket of LiveMessage; takes LiveRequest */
             101: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1716,15 +4650,76 @@ export interface operations {
             /** @description The layout; never changes */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SeatMap"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `not_found`: Not found. */
+            404: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1748,15 +4743,76 @@ export interface operations {
             /** @description The state of every seat */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SeatStates"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `not_found`: Not found. */
+            404: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1789,15 +4845,138 @@ export interface operations {
             /** @description The hold */
             201: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HoldView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1830,13 +5009,151 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This is not yours. */
+            403: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_reused`: The idempotency key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1865,15 +5182,91 @@ export interface operations {
             /** @description A page of available seats */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TicketView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1902,15 +5295,451 @@ export interface operations {
             /** @description A page of all seats */
             200: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TicketView"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `malformed`: The request is malformed. */
+            400: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    profile_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the caller has told of themselves */
+            200: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    profile_write: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Profile"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    profile_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten, or never there */
+            204: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required. */
+            401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1931,15 +5760,61 @@ export interface operations {
             /** @description A token for a new guest */
             201: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong (RFC 9457) */
-            default: {
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
                 headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {

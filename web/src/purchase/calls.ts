@@ -22,7 +22,7 @@ export function isOver(error: unknown): boolean {
 
 /** Holds what is wanted. */
 export async function holdItems(event_id: string, wanted: NewHold): Promise<HoldView> {
-  const seats = wanted.seats ?? [];
+  const seats = 'seats' in wanted ? wanted.seats : [];
   await settleAsked(event_id);
   keepAsked(event_id, seats);
   try {

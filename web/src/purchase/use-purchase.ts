@@ -86,7 +86,8 @@ function holdActions(event_id: string, { step, choice }: Purchase, seating: Seat
     async hold() {
       happen({ type: 'hold-asked' });
       const seats = choice.seats.map((seat) => seatLabel(seating, seat));
-      const tier = { tier_id: choice.tierId, quantity: choice.quantity };
+      // Without seats a tier is chosen: nothing can be held before.
+      const tier = { tier_id: choice.tierId ?? '', quantity: choice.quantity };
       try {
         happen({ type: 'held', hold: await holdItems(event_id, seats.length > 0 ? { seats } : tier) });
       } catch (error) {

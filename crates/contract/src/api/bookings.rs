@@ -20,7 +20,7 @@ pub struct NewBooking {
     #[serde(default)]
     pub tier_id: Option<TierId>,
     /// How many.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::values::whole_or_none")]
     pub quantity: Option<i64>,
 }
 

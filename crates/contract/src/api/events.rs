@@ -79,6 +79,7 @@ pub struct TierChange {
     /// Which tier.
     pub tier_id: TierId,
     /// How many tickets there are from now on.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub capacity: i64,
 }
 

@@ -18,7 +18,7 @@ pub struct NewHold {
     #[serde(default)]
     pub tier_id: Option<TierId>,
     /// Tickets of the tier.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::values::whole_or_none")]
     pub quantity: Option<i64>,
 }
 

@@ -37,13 +37,13 @@ pub struct NewEvent {
     /// Currency of every price of the event.
     pub currency: Currency,
     /// Tickets one customer may hold and own together.
-    #[serde(default = "default_per_customer_max")]
+    #[serde(default = "default_per_customer_max", deserialize_with = "crate::values::whole")]
     pub per_customer_max: u32,
     /// How long a hold lasts.
-    #[serde(default = "default_hold_ttl_seconds")]
+    #[serde(default = "default_hold_ttl_seconds", deserialize_with = "crate::values::whole")]
     pub hold_ttl_seconds: u32,
     /// How long a booking may stay unpaid.
-    #[serde(default = "default_payment_ttl_seconds")]
+    #[serde(default = "default_payment_ttl_seconds", deserialize_with = "crate::values::whole")]
     pub payment_ttl_seconds: u32,
     /// General admission.
     #[serde(default, deserialize_with = "super::objects")]
@@ -70,8 +70,10 @@ pub struct NewTier {
     /// Unique within the event.
     pub name: String,
     /// Price of one ticket in minor units.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub price_minor: i64,
     /// Tickets there are.
+    #[serde(deserialize_with = "crate::values::whole")]
     pub capacity: i64,
 }
 

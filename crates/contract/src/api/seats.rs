@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ids::EventId;
-use crate::seat::Seating;
+use crate::seat::{Seating, Section};
 
 /// What a seat or a tier looks like from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +37,7 @@ pub struct SeatMap {
     /// The event.
     pub event_id: EventId,
     /// Seats are indexed through these in order, row by row.
+    #[schema(value_type = Vec<Section>)]
     pub sections: Seating,
     /// Seats of all sections.
     pub seats_total: u32,

@@ -27,9 +27,9 @@ pub type GateData = web::Data<Gate>;
 /// Items a page has unless asked otherwise.
 const LIMIT_DEFAULT: u32 = 20;
 /// Items a page has at most.
-const LIMIT_MAX: u32 = 100;
+pub const LIMIT_MAX: u32 = 100;
 /// Pages there are at most: a larger number is a mistake.
-const PAGE_MAX: u32 = 1_000_000;
+pub const PAGE_MAX: u32 = 1_000_000;
 
 /// `?page=1&limit=20`.
 #[derive(Deserialize, IntoParams)]

@@ -82,7 +82,11 @@ fn rebuilding() -> ApiError {
 
 fn of_vault(error: VaultError) -> ApiError {
     match error {
-        VaultError::Problem(problem) if problem.status < 500 && problem.code != Code::Unauthorized => ApiError(problem),
+        VaultError::Problem(mut problem) if problem.status < 500 && problem.code != Code::Unauthorized => {
+            // Which was that of the question to the vault.
+            problem.request_id = None;
+            ApiError(problem)
+        }
         VaultError::Problem(problem) if problem.status != 503 => {
             tracing::error!(detail = problem.detail, "the vault failed");
             ApiError::new(Code::Internal, "The vault failed.")

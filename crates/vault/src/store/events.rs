@@ -156,7 +156,7 @@ async fn set_capacity(
     let row = tx
         .query_opt("SELECT capacity, sold FROM tiers WHERE event_id = $1 AND tier_id = $2", &[&event, &tier_id.0])
         .await?;
-    let row = row.ok_or(StoreError::NotFound("tier"))?;
+    let row = row.ok_or_else(|| StoreError::Malformed(format!("The event has no tier {tier_id}.")))?;
     let (old, sold): (i64, i64) = (row.get("capacity"), row.get("sold"));
     if capacity < sold.max(1) || capacity > contract::values::CAPACITY_MAX {
         return Err(StoreError::Refused(format!("{sold} tickets are sold: the capacity cannot be {capacity}")));
