@@ -31,7 +31,7 @@ fn own(operation: &str) -> &'static [Code] {
         "holds_read" | "holds_release" => &[NotFound, HoldExpired, InProgress],
         "holds_extend" => &[NotFound, HoldExpired, InProgress, NotBookable],
         "seats_lock" => &[Malformed, NotFound, SeatTaken, LimitExceeded, NotBookable],
-        "seats_unlock" => &[Malformed, Forbidden, NotFound, InProgress],
+        "seats_unlock" => &[Malformed, NotFound, InProgress],
         "seats_available" | "seats_all" | "live_watch" => &[Malformed, NotFound],
         "bookings_read" | "events_read" | "seats_map" | "seats_states" | "profile_read" => &[NotFound],
         "api_keys_create" => &[Forbidden, LimitExceeded],

@@ -72,8 +72,10 @@ pub async fn unlock_seat(
         Ok(()) => Ok(()),
         // It may have been given back the first time, and be another's by now.
         Err(HoldRefusal::NotFound | HoldRefusal::Expired | HoldRefusal::NotOwner) if attempt.is_repeat => Ok(()),
-        Err(HoldRefusal::NotFound | HoldRefusal::Expired) => Err(ServiceError::NotFound("lock")),
-        Err(HoldRefusal::NotOwner) => Err(refused(Code::Forbidden, "You have no lock on this seat.")),
+        // Another's is not told from none.
+        Err(HoldRefusal::NotFound | HoldRefusal::Expired | HoldRefusal::NotOwner) => {
+            Err(ServiceError::NotFound("lock"))
+        }
         Err(other) => Err(refusal(other)),
     }
 }

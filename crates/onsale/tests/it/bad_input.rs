@@ -8,7 +8,7 @@ use stack::client::{Answer, send};
 use crate::support::{System, shared};
 
 /// Everything that could be left behind, counted.
-async fn traces(system: &System) -> (usize, i64) {
+pub async fn traces(system: &System) -> (usize, i64) {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut system.redis().await).await.unwrap();
     // Which replica is loading an event is no trace.
     let keys = keys.iter().filter(|key| !key.ends_with(":loading")).count();

@@ -14,6 +14,7 @@ mod expiry;
 mod faults_of_others;
 mod fencing;
 mod front_door;
+mod hostile;
 mod idempotency;
 mod lab;
 mod limits;

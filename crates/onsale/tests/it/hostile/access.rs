@@ -1,0 +1,253 @@
+//! What is somebody else's: every object, every verb, by everybody whose it is not.
+
+use contract::EventId;
+use contract::api::FreshApiKey;
+use reqwest::Method;
+use serde_json::{Value, json};
+use stack::Client;
+use stack::client::{Answer, send};
+use uuid::Uuid;
+
+use super::{assert_refused, without_request_id};
+use crate::bad_input::traces;
+use crate::support::{System, eventually, hold, shared};
+
+/// Attempts there must be at least.
+const ATTEMPTS_MIN: usize = 100;
+
+/// Somebody who tries.
+struct Intruder {
+    who: &'static str,
+    client: Client,
+    visitor: Option<String>,
+}
+
+impl Intruder {
+    fn new(who: &'static str, client: &Client) -> Self {
+        Self { who, client: client.clone(), visitor: None }
+    }
+
+    async fn tries(&self, method: &Method, path: &str, body: &Value) -> Answer {
+        let mut request = self.client.request(method.clone(), path);
+        if let Some(visitor) = &self.visitor {
+            request = request.header("onsale-visitor", visitor);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        send(request).await.unwrap()
+    }
+}
+
+/// Every call about an object of a customer's.
+fn calls(event: EventId, hold: Uuid, booking: Uuid, seat: &str) -> Vec<(Method, String, Value)> {
+    let (hold_path, booking_path) =
+        (format!("/api/v1/events/{event}/holds/{hold}"), format!("/api/v1/bookings/{booking}"));
+    vec![
+        (Method::GET, hold_path.clone(), Value::Null),
+        (Method::POST, format!("{hold_path}/extend"), Value::Null),
+        (Method::DELETE, hold_path, Value::Null),
+        (Method::POST, "/api/v1/bookings".into(), json!({ "event_id": event, "hold_id": hold })),
+        (Method::POST, format!("/api/v1/events/{event}/seats/{seat}/unlock"), Value::Null),
+        (Method::GET, booking_path.clone(), Value::Null),
+        (Method::POST, format!("{booking_path}/confirm"), json!({ "payment_reference": "stolen" })),
+        (Method::POST, format!("{booking_path}/cancel"), Value::Null),
+    ]
+}
+
+async fn box_office(system: &System) -> Client {
+    let new = json!({ "name": "Intruder", "role": "box_office" });
+    let key: FreshApiKey = system.admin.post("/api/v1/api-keys", &new).await.unwrap().into().unwrap();
+    let client = system.admin.with_token(&key.api_key);
+    for replica in &system.ready.replicas {
+        let at = client.at(replica);
+        eventually("the key is known", crate::support::SOON, async || {
+            at.get("/api/v1/bookings").await.unwrap().status == 200
+        })
+        .await;
+    }
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
+    let system = shared().await;
+    let (event, elsewhere) = (system.seat_event().await, system.seat_event().await);
+    let owner = system.guest().await;
+    let held = hold(owner.hold_seats(event, &["A-1-1"]).await.unwrap());
+    let other_hold = hold(owner.hold_seats(event, &["A-1-2"]).await.unwrap());
+    let booked = owner.book_hold(event, other_hold.hold_id).await.unwrap();
+    let booking: Uuid = booked.body["booking_id"].as_str().unwrap().parse().unwrap();
+    let customer = booked.body["customer_id"].as_str().unwrap().to_owned();
+    let office = box_office(system).await;
+    let intruders = [
+        Intruder::new("another customer", &system.guest().await),
+        Intruder::new("an administrator", &system.admin),
+        Intruder::new("a box office", &office),
+        Intruder { who: "a box office that names the owner", client: office.clone(), visitor: Some(customer.clone()) },
+        Intruder {
+            who: "a box office that names the hold",
+            client: office.clone(),
+            visitor: Some(held.hold_id.to_string()),
+        },
+    ];
+    let before = traces(system).await;
+    let mut attempts = 0;
+    let (theirs, nobodys) =
+        (calls(event, held.hold_id.0, booking, "A-1-1"), calls(event, Uuid::now_v7(), Uuid::now_v7(), "A-5-5"));
+    for intruder in &intruders {
+        for ((method, path, body), (_, free_path, free_body)) in theirs.iter().zip(&nobodys) {
+            let what = format!("{}: {method} {path}", intruder.who);
+            let theirs = intruder.tries(method, path, body).await;
+            assert_refused(&what, &theirs, &[404]);
+            let free = intruder.tries(method, free_path, free_body).await;
+            assert_eq!(
+                (theirs.status, without_request_id(theirs.body)),
+                (free.status, without_request_id(free.body)),
+                "{what}"
+            );
+            attempts += 1;
+        }
+    }
+    // Whoever shows nothing, or something that is none, hears that and no more.
+    for (who, token) in
+        [("nobody", String::new()), ("a wrong token", "x".repeat(200)), ("the id itself", customer.clone())]
+    {
+        let intruder = Intruder::new(who, &system.admin.with_token(&token));
+        for (method, path, body) in &theirs {
+            assert_refused(&format!("{who}: {method} {path}"), &intruder.tries(method, path, body).await, &[401]);
+            attempts += 1;
+        }
+    }
+    // The owner, by another event; and by headers and parameters that are to change what is meant.
+    for (method, path, body) in &calls(elsewhere, held.hold_id.0, booking, "A-1-1")[..5] {
+        assert_refused(
+            &format!("another event: {method} {path}"),
+            &owner.call(method.clone(), path, body).await.unwrap(),
+            &[404],
+        );
+        attempts += 1;
+    }
+    let thief = &intruders[0].client;
+    let path = format!("/api/v1/bookings/{booking}");
+    for (name, value) in [
+        ("x-http-method-override", "DELETE"),
+        ("x-method-override", "POST"),
+        ("x-original-url", "/api/v1/events"),
+        ("x-rewrite-url", "/api/v1/events"),
+        ("x-user-id", &customer),
+        ("x-customer-id", &customer),
+        ("onsale-visitor", &customer),
+        ("onsale-origin", r#"{"kind":"admin","actor":null,"request_id":""}"#),
+        ("cookie", "role=admin"),
+    ] {
+        let answer = send(thief.request(Method::GET, &path).header(name, value)).await.unwrap();
+        assert_refused(&format!("{name}: {value}"), &answer, &[404]);
+        attempts += 1;
+    }
+    for query in ["customer_id", "customer", "user_id", "owner", "as"] {
+        let list = thief.get(&format!("/api/v1/bookings?{query}={customer}")).await.unwrap();
+        assert_eq!(list.body["total"], 0, "{query}: {}", list.body);
+        attempts += 1;
+    }
+    assert!(attempts >= ATTEMPTS_MIN / 2, "{attempts}");
+    assert_eq!(traces(system).await, before, "neither a key nor a row");
+    // All of it is the owner's, as it was.
+    let read = owner.get(&path).await.unwrap();
+    assert_eq!((&read.body["status"], &read.body["payment_reference"]), (&json!("reserved"), &Value::Null));
+    assert_eq!(owner.book_hold(event, held.hold_id).await.unwrap().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_a_role_is_nobodys_without_it() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(10).await;
+    let office = box_office(system).await;
+    let list = system.admin.get("/api/v1/api-keys").await.unwrap().body;
+    let key = list[0]["key_id"].as_str().unwrap().to_owned();
+    let new = serde_json::to_value(stack::demo::event("Mine", "Now").unwrap()).unwrap();
+    let operators: Vec<(Method, String, Value)> = vec![
+        (Method::PATCH, format!("/api/v1/events/{event}"), json!({ "sale_state": "paused" })),
+        (Method::GET, format!("/api/v1/events/{event}/audit"), Value::Null),
+        (Method::GET, format!("/api/v1/events/{event}/activity"), Value::Null),
+        (Method::GET, "/api/v1/audit-log".into(), Value::Null),
+        (Method::GET, format!("/api/v1/audit-log?event_id={event}"), Value::Null),
+    ];
+    let admins: Vec<(Method, String, Value)> = vec![
+        (Method::POST, "/api/v1/events".into(), new),
+        (Method::PATCH, format!("/api/v1/events/{event}"), json!({ "tiers": [{ "tier_id": tier, "capacity": 99 }] })),
+        (Method::POST, "/api/v1/api-keys".into(), json!({ "name": "mine", "role": "operator" })),
+        (Method::GET, "/api/v1/api-keys".into(), Value::Null),
+        (Method::DELETE, format!("/api/v1/api-keys/{key}"), Value::Null),
+    ];
+    let operator_key = json!({ "name": "Program", "role": "operator" });
+    let program: FreshApiKey = system.admin.post("/api/v1/api-keys", &operator_key).await.unwrap().into().unwrap();
+    let program = system.admin.with_token(&program.api_key);
+    for replica in &system.ready.replicas {
+        let at = program.at(replica);
+        eventually("the key is known", crate::support::SOON, async || {
+            at.get("/api/v1/bookings").await.unwrap().status == 200
+        })
+        .await;
+    }
+    let before = traces(system).await;
+    let mut attempts = 0;
+    let intruders = [
+        Intruder::new("a guest", &system.guest().await),
+        Intruder::new("a box office", &office),
+        Intruder { who: "a box office's visitor called admin", client: office.clone(), visitor: Some("admin".into()) },
+    ];
+    for (method, path, body) in operators.iter().chain(&admins) {
+        for intruder in &intruders {
+            assert_refused(
+                &format!("{}: {method} {path}", intruder.who),
+                &intruder.tries(method, path, body).await,
+                &[403],
+            );
+            attempts += 1;
+        }
+        for token in ["", "null", "Bearer", &system.ready.service_credential] {
+            let nobody = system.admin.with_token(token);
+            assert_refused(
+                &format!("{token:.8}: {method} {path}"),
+                &nobody.call(method.clone(), path, body).await.unwrap(),
+                &[401],
+            );
+            attempts += 1;
+        }
+    }
+    for (method, path, body) in &admins {
+        let answer = program.call(method.clone(), path, body).await.unwrap();
+        assert_refused(&format!("an operator: {method} {path}"), &answer, &[403]);
+        attempts += 1;
+    }
+    // What the vault answers to gatekeepers is not to be had with any of it, nor through the front door.
+    for path in [
+        "/internal/events",
+        "/internal/api-keys/working",
+        "/internal/commits",
+        "/api/v1/../../internal/events",
+        "/api/v1/%2e%2e/%2e%2e/internal/events",
+        "//internal/events",
+        "/metrics",
+    ] {
+        let answer = system.admin.get(path).await.unwrap();
+        assert_refused(path, &answer, &[400, 404]);
+        attempts += 1;
+    }
+    let vault = Client::new(&system.ready.vault).unwrap();
+    for token in [
+        "",
+        "x",
+        &system.ready.admin_token,
+        &system.ready.service_credential[1..],
+        &format!("{} ", &system.ready.service_credential[..31]),
+    ] {
+        let answer = vault.with_token(token).get("/internal/api-keys/working").await.unwrap();
+        assert_refused(&format!("the vault with {token:.8}"), &answer, &[401]);
+        attempts += 1;
+    }
+    assert!(attempts >= ATTEMPTS_MIN / 2, "{attempts}");
+    assert_eq!(traces(system).await, before, "neither a key nor a row");
+    assert_eq!(system.admin.event(event).await.unwrap().sale_state, contract::api::SaleState::Open);
+}

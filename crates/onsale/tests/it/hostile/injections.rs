@@ -1,0 +1,218 @@
+//! Text that would be a command, were it ever put together with one: for Redis and its scripts, for Postgres. Where text is not
+//! wanted it is refused; where any text is good it is kept as it is.
+
+use std::time::{Duration, Instant};
+
+use contract::EventId;
+use reqwest::Method;
+use serde_json::{Value, json};
+use stack::Client;
+use stack::client::{Answer, send};
+use uuid::Uuid;
+
+use super::{assert_refused, percent_coded};
+use crate::bad_input::traces;
+use crate::support::{System, private};
+
+/// What is slower has waited for something.
+const PROMPT: Duration = Duration::from_secs(3);
+
+/// For Redis: keys, patterns, the protocol, Lua.
+const FOR_REDIS: [&str; 24] = [
+    "{e:1}:meta",
+    "{e:*}:*",
+    "*",
+    "?",
+    "[a-z]",
+    "onsale:events",
+    "limit:reads:{x}",
+    "A-1-1} {e:2",
+    "\r\nFLUSHALL\r\n",
+    "*1\r\n$8\r\nFLUSHALL\r\n",
+    "$-1\r\n",
+    "\nSET x 1\n",
+    "\0FLUSHALL",
+    "'); redis.call('FLUSHALL'); --",
+    "\"; redis.call('FLUSHALL') --",
+    "]] redis.call('FLUSHALL') --[[",
+    "' .. redis.call('KEYS', '*') .. '",
+    "%s%d%n%x",
+    "KEYS[1]",
+    "ARGV[1]",
+    "os.execute('id')",
+    "h:00000000:x:1:9:9:0,1,2",
+    "1:2:3:4:5:6:7",
+    "EVAL \"return 1\" 0",
+];
+
+/// For Postgres.
+const FOR_POSTGRES: [&str; 26] = [
+    "'",
+    "''",
+    "\\'",
+    "' OR '1'='1",
+    "' OR 1=1 --",
+    "' OR 1=1 /*",
+    "') OR ('1'='1",
+    "1; DROP TABLE bookings; --",
+    "'; DROP TABLE bookings; --",
+    "'; DELETE FROM audit_log; --",
+    "'; UPDATE tiers SET sold = 0; --",
+    "'; TRUNCATE events CASCADE; --",
+    "' UNION SELECT secret_digest FROM api_keys --",
+    "' UNION ALL SELECT NULL, NULL, NULL --",
+    "'; SELECT pg_sleep(10); --",
+    "' || pg_sleep(10) --",
+    "1 AND (SELECT pg_sleep(10)) IS NULL",
+    "'; COPY events TO PROGRAM 'id'; --",
+    "$1",
+    "$$; DROP TABLE events; $$",
+    "{1,2}",
+    "{\"a\",NULL}",
+    "E'\\x27'",
+    "\u{2bc} OR 1=1 --",
+    "＇ OR 1=1 --",
+    "(NULL)",
+];
+
+/// Everything that takes no free text, with the text in it.
+fn closed_places(event: EventId, text: &str) -> Vec<(&'static str, Method, String, Value)> {
+    let coded = percent_coded(text);
+    let nobody = Uuid::nil();
+    vec![
+        ("an event's id in a path", Method::GET, format!("/api/v1/events/{coded}"), Value::Null),
+        ("a booking's id in a path", Method::GET, format!("/api/v1/bookings/{coded}"), Value::Null),
+        ("a hold's id in a path", Method::DELETE, format!("/api/v1/events/{event}/holds/{coded}"), Value::Null),
+        ("a seat in a path", Method::POST, format!("/api/v1/events/{event}/seats/{coded}/lock"), Value::Null),
+        ("a page", Method::GET, format!("/api/v1/events?page={coded}"), Value::Null),
+        ("seats", Method::POST, format!("/api/v1/events/{event}/holds"), json!({ "seats": [text] })),
+        ("a tier", Method::POST, format!("/api/v1/events/{event}/holds"), json!({ "tier_id": text, "quantity": 1 })),
+        (
+            "an event",
+            Method::POST,
+            "/api/v1/bookings".into(),
+            json!({ "event_id": text, "tier_id": nobody, "quantity": 1 }),
+        ),
+        ("a hold", Method::POST, "/api/v1/bookings".into(), json!({ "event_id": event, "hold_id": text })),
+    ]
+}
+
+/// The same for operators and administrators.
+fn closed_places_of_operators(event: EventId, text: &str) -> Vec<(&'static str, Method, String, Value)> {
+    let coded = percent_coded(text);
+    let mut new = serde_json::to_value(stack::demo::event("x", "y").unwrap()).unwrap();
+    new["currency"] = json!(text);
+    let mut section = serde_json::to_value(stack::demo::event("x", "y").unwrap()).unwrap();
+    section["sections"] = json!([{ "name": text, "rows": 1, "seats_per_row": 1, "price_minor": 1 }]);
+    vec![
+        ("a sale's state", Method::PATCH, format!("/api/v1/events/{event}"), json!({ "sale_state": text })),
+        ("a currency", Method::POST, "/api/v1/events".into(), new),
+        ("a section", Method::POST, "/api/v1/events".into(), section),
+        ("a role", Method::POST, "/api/v1/api-keys".into(), json!({ "name": "x", "role": text })),
+        ("a place in the log", Method::GET, format!("/api/v1/audit-log?before={coded}"), Value::Null),
+        ("an action", Method::GET, format!("/api/v1/audit-log?action={coded}"), Value::Null),
+        ("an actor", Method::GET, format!("/api/v1/audit-log?actor={coded}"), Value::Null),
+    ]
+}
+
+async fn promptly(client: &Client, method: Method, path: &str, body: &Value) -> Answer {
+    let asked = Instant::now();
+    let answer = client.call(method, path, body).await.unwrap();
+    assert!(asked.elapsed() < PROMPT, "{path} {body}: {:?}", asked.elapsed());
+    answer
+}
+
+/// Refused wherever it is no free text; says how many places there were.
+async fn refused_everywhere(system: &System, guest: &Client, event: EventId, texts: &[&str]) -> usize {
+    let mut tried = 0;
+    for text in texts {
+        let places = closed_places(event, text).into_iter().map(|place| (guest, place));
+        let operators = closed_places_of_operators(event, text).into_iter().map(|place| (&system.admin, place));
+        for (client, (place, method, path, body)) in places.chain(operators) {
+            let answer = promptly(client, method, &path, &body).await;
+            assert_refused(&format!("{place}: {text:?}"), &answer, &[400, 404]);
+            tried += 1;
+        }
+    }
+    tried
+}
+
+/// Kept as it is where any text is good; refused if it has control characters.
+async fn kept_as_it_is(guest: &Client, booking: &str, texts: &[&str]) -> usize {
+    let mut tried = 0;
+    for text in texts {
+        let is_printable = !text.chars().any(char::is_control);
+        let written = promptly(guest, Method::PUT, "/api/v1/profile", &json!({ "name": text })).await;
+        let paid =
+            promptly(guest, Method::POST, &format!("{booking}/confirm"), &json!({ "payment_reference": text })).await;
+        tried += 2;
+        if !is_printable {
+            assert_refused(text, &written, &[400]);
+            assert_refused(text, &paid, &[400]);
+            continue;
+        }
+        assert_eq!(written.status, 204, "{text:?}: {}", written.body);
+        assert_eq!(guest.get("/api/v1/profile").await.unwrap().body["name"], *text);
+        assert_eq!(paid.status, 200, "{text:?}: {}", paid.body);
+        // A header has less room: what does not fit into one never leaves the client.
+        let in_header = guest
+            .request(Method::GET, "/api/v1/bookings")
+            .header("onsale-visitor", *text)
+            .header("x-request-id", *text);
+        if let Ok(request) = in_header.try_clone().unwrap().build() {
+            assert!(request.headers().contains_key("x-request-id"));
+            let answer = send(in_header).await.unwrap();
+            assert_eq!(answer.status, 200, "{text:?}");
+            tried += 1;
+        }
+    }
+    tried
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_is_never_a_command_for_redis() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(100).await;
+    let guest = system.guest().await;
+    let booking = guest.buy(event, tier, 1).await.unwrap().body["booking_id"].as_str().unwrap().to_owned();
+    system.clean_audit(event).await;
+    let before = traces(&system).await;
+    let mut tried = refused_everywhere(&system, &guest, event, &FOR_REDIS).await;
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
+    tried += kept_as_it_is(&guest, &format!("/api/v1/bookings/{booking}"), &FOR_REDIS).await;
+    // As a key of the client's own it is a digest by the time it is kept anywhere.
+    for text in FOR_REDIS {
+        let path = format!("/api/v1/bookings/{booking}/confirm");
+        let request = guest.request(Method::POST, &path).header("idempotency-key", text);
+        if let Ok(answer) = send(request.json(&json!({}))).await {
+            assert!(matches!(answer.status.as_u16(), 200 | 400), "{text:?}: {}", answer.body);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 60, "{tried}");
+    system.clean_audit(event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_is_never_a_command_for_postgres() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(100).await;
+    let guest = system.guest().await;
+    let booking = guest.buy(event, tier, 1).await.unwrap().body["booking_id"].as_str().unwrap().to_owned();
+    system.clean_audit(event).await;
+    let before = traces(&system).await;
+    let mut tried = refused_everywhere(&system, &guest, event, &FOR_POSTGRES).await;
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
+    tried += kept_as_it_is(&guest, &format!("/api/v1/bookings/{booking}"), &FOR_POSTGRES).await;
+    for text in FOR_POSTGRES {
+        let mut new = stack::demo::event(text, text).unwrap();
+        new.tiers = vec![stack::demo::tier(text, 1)];
+        let made = system.admin.create_event(&new).await.unwrap();
+        let read = system.admin.event(made.event_id).await.unwrap();
+        assert_eq!((read.name.as_str(), read.venue.as_str(), read.tiers[0].name.as_str()), (text, text, text));
+        tried += 1;
+    }
+    assert!(tried >= 100, "{tried}");
+    let audit = system.clean_audit(event).await;
+    assert_eq!(audit.tiers[0].sold, 1);
+}
