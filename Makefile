@@ -47,8 +47,9 @@ check-api: ## schemathesis on the running system, the same few cases each time
 	cargo build --workspace --bins --features $(FAULTS)
 	scripts/fuzz.sh 20 --seed 1
 
-fuzz: ## the same with a thousand new cases for each operation (ten minutes)
+fuzz: ## the same with a thousand new cases for each operation, and a million for whatever reads what others wrote (ten minutes)
 	@scripts/setup.sh test
+	PROPTEST_CASES=1000000 cargo test -p gatekeeper --lib fuzz::
 	cargo build --workspace --bins --features $(FAULTS)
 	scripts/fuzz.sh 1000
 

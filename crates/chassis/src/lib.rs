@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod retry;
 pub mod server;
 pub mod telemetry;
+pub mod tls;
 pub mod token;
 
 pub use api_error::ApiError;

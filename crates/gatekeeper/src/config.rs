@@ -1,6 +1,7 @@
 //! Settings, from flags or the environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chassis::config::{Secret, SecretSetting};
@@ -33,9 +34,13 @@ pub struct Config {
     #[arg(long, env = "ONSALE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Redis, as `redis://:password@host:port/`.
+    /// Redis, as `redis://:password@host:port/`, or `rediss://` to have it encrypted.
     #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Secret,
+
+    /// A file of the authorities (PEM) that vouch for a `rediss://`; the system's, if there is none.
+    #[arg(long, env = "ONSALE_REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
 
     /// The vault, as `http://host:port`.
     #[arg(long, env = "ONSALE_VAULT_URL")]
@@ -90,7 +95,7 @@ pub struct Config {
     #[arg(long, env = "ONSALE_FEED_WATCHERS_MAX", default_value_t = 20_000)]
     pub feed_watchers_max: usize,
 
-    /// Origins besides our own whose pages may watch, such as `https://tickets.example`; separated by commas.
+    /// Origins besides our own whose pages may use the API and watch, such as `https://tickets.example`; separated by commas.
     #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
 

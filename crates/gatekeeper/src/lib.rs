@@ -8,7 +8,10 @@ pub mod background;
 pub mod catalog;
 pub mod commit_queue;
 pub mod config;
+pub mod cors;
 pub mod feed;
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 pub mod handlers;
 pub mod idempotency;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError, TlsCertificates};
 
 /// A script that takes longer is given up on; it may still run, which is why all of them are idempotent by rid.
 const RESPONSE_WAIT: Duration = Duration::from_millis(500);
@@ -55,10 +55,17 @@ struct State {
 }
 
 impl Link {
-    /// A link to this Redis; connects when first used.
-    pub fn new(url: &str) -> Result<Self, RedisError> {
+    /// A link to this Redis; connects when first used. A `rediss://` is encrypted, and vouched for by these authorities (PEM) or,
+    /// without any, by the system's.
+    pub fn new(url: &str, authorities: Option<&[u8]>) -> Result<Self, RedisError> {
         let tcp = TcpSettings::default().set_nodelay(true);
-        let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+        let info = url.into_connection_info()?.set_tcp_settings(tcp);
+        let client = match authorities {
+            Some(pem) => {
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) })?
+            }
+            None => Client::open(info)?,
+        };
         Ok(Self { client, state: Mutex::default(), connecting: tokio::sync::Mutex::default() })
     }
 

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use actix_web::middleware::Condition;
 use actix_web::{App, HttpServer, dev, middleware, web};
 use anyhow::Context as _;
 use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
-use chassis::{api_error, server, telemetry};
+use chassis::{api_error, server, telemetry, tls};
 use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -18,6 +19,7 @@ use crate::background::{activity, journal, sweeper};
 use crate::catalog::Catalog;
 use crate::commit_queue::CommitQueue;
 use crate::config::Config;
+use crate::cors;
 use crate::feed::Feed;
 use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
@@ -47,8 +49,10 @@ pub struct Application {
 impl Application {
     /// Binds and starts the background tasks. Redis and the vault may come later: readiness tells.
     pub fn build(config: Config) -> anyhow::Result<Self> {
+        tls::install();
         let metrics = Metrics::new()?;
-        let gate = build_gate(&config, &metrics)?;
+        let redis_authorities = redis_authorities(&config)?;
+        let gate = build_gate(&config, redis_authorities.as_deref(), &metrics)?;
         let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(metrics.registry())?);
         tokio::spawn(stop_on_signal(feed.clone()));
         let positions = Positions::default();
@@ -67,6 +71,7 @@ impl Application {
             api_keys: KeyRing::start(gate.vault.clone()),
         });
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
+        let cross_origin = config.allowed_origins.clone();
         let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
         let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
         let feed = web::Data::new(feed);
@@ -74,8 +79,10 @@ impl Application {
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
             // A connection's driver lives on the worker that opened it, so each worker has its own.
-            let link = Link::new(redis_url.expose()).map_or_else(|_| gate.link.clone(), Arc::new);
+            let link = Link::new(redis_url.expose(), redis_authorities.as_deref())
+                .map_or_else(|_| gate.link.clone(), Arc::new);
             App::new()
+                .wrap(Condition::new(!cross_origin.is_empty(), cors::of(&cross_origin)))
                 .wrap(middleware::from_fn(telemetry::observe))
                 .app_data(BodyLimit::default())
                 .app_data(web::PathConfig::default().error_handler(api_error::path_error))
@@ -123,8 +130,16 @@ async fn stop_on_signal(feed: Feed) {
     feed.stop().await;
 }
 
-fn build_gate(config: &Config, metrics: &Metrics) -> anyhow::Result<Gate> {
-    let link = Arc::new(Link::new(config.redis_url.expose()).context("ONSALE_REDIS_URL is not a Redis address")?);
+fn redis_authorities(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(path) = &config.redis_ca_file else { return Ok(None) };
+    // Read once more as what it has to be: a mistake is told now, and not by a connection that fails.
+    tls::client_config(Some(path))?;
+    Ok(Some(std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?))
+}
+
+fn build_gate(config: &Config, redis_authorities: Option<&[u8]>, metrics: &Metrics) -> anyhow::Result<Gate> {
+    let link = Link::new(config.redis_url.expose(), redis_authorities);
+    let link = Arc::new(link.context("ONSALE_REDIS_URL is not a Redis address")?);
     let vault = VaultClient::new(&config.vault_url, &config.service_credential)?;
     let metrics = GateMetrics::register(metrics.registry())?;
     let catalog = Arc::new(Catalog::new(vault.clone()));

@@ -29,8 +29,21 @@ pub struct Options {
     pub gatekeeper_env: Vec<(String, String)>,
     /// Further environment of the vault.
     pub vault_env: Vec<(String, String)>,
+    /// Certificates of Redis and Postgres, which then are spoken to by TLS alone.
+    pub tls: Option<Certificates>,
     /// Further settings of Postgres, as `name=value`.
     pub postgres_settings: Vec<String>,
+}
+
+/// Files in PEM.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    /// The authority's certificate, for clients.
+    pub authority: PathBuf,
+    /// The servers' certificate, for 127.0.0.1.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 impl Default for Options {
@@ -48,6 +61,7 @@ impl Default for Options {
             ready_file: None,
             gatekeeper_env: Vec::new(),
             vault_env: Vec::new(),
+            tls: None,
             postgres_settings: Vec::new(),
         }
     }

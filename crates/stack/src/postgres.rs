@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
+use crate::options::Certificates;
 use crate::process::{self, Spec};
 use crate::secrets::{Secrets, write_private};
 use crate::tools::Tools;
@@ -27,6 +28,8 @@ pub struct Postgres<'a> {
     pub port: u16,
     /// Its password.
     pub secrets: &'a Secrets,
+    /// Its certificate, if it is to speak by TLS.
+    pub tls: Option<&'a Certificates>,
 }
 
 impl Postgres<'_> {
@@ -72,8 +75,15 @@ impl Postgres<'_> {
             "shared_buffers=256MB".into(),
             "max_wal_size=2GB".into(),
         ];
+        let encrypted = self.tls.map(|Certificates { certificate, key, .. }| {
+            let (certificate, key) = (certificate.display(), key.display());
+            ["ssl=on".to_owned(), format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")]
+        });
+        let encrypted: Vec<_> = encrypted.into_iter().flatten().collect();
         let mut arguments = vec!["-D".to_owned(), self.folder.display().to_string()];
-        arguments.extend(own.iter().chain(settings).flat_map(|setting| ["-c".to_owned(), setting.clone()]));
+        arguments.extend(
+            own.iter().chain(&encrypted).chain(settings).flat_map(|setting| ["-c".to_owned(), setting.clone()]),
+        );
         self.program("postgres", arguments, "postgres.log")
     }
 
@@ -108,9 +118,12 @@ impl Postgres<'_> {
         format!("postgres://{USER}:{}@127.0.0.1:{}/{DATABASE}", self.secrets.postgres_password, self.port)
     }
 
-    /// Its address over the socket, for the vault beside it.
+    /// Its address for the vault beside it: over the socket, or by TLS.
     #[must_use]
-    pub fn socket_url(&self) -> String {
+    pub fn vault_url(&self) -> String {
+        if self.tls.is_some() {
+            return format!("{}?sslmode=require", self.url());
+        }
         let (password, port) = (&self.secrets.postgres_password, self.port);
         format!("host={} port={port} user={USER} password={password} dbname={DATABASE}", self.socket_folder.display())
     }

@@ -16,6 +16,9 @@ pub fn vault(options: &Options, logs: &Path, port: u16, database_url: &str, secr
         ("ONSALE_DATABASE_URL".into(), database_url.to_owned()),
         ("ONSALE_SERVICE_CREDENTIAL".into(), secrets.service_credential.clone()),
     ];
+    if let Some(tls) = &options.tls {
+        environment.push(("ONSALE_DATABASE_CA_FILE".into(), tls.authority.display().to_string()));
+    }
     environment.extend(options.vault_env.iter().cloned());
     service(options, "vault", environment, logs.join("vault.log"))
 }
@@ -38,6 +41,9 @@ pub fn gatekeeper(
         ("ONSALE_LIMITS".into(), if options.limits { "on" } else { "off" }.into()),
         ("ONSALE_WORKERS".into(), workers(options.replicas).to_string()),
     ];
+    if let Some(tls) = &options.tls {
+        environment.push(("ONSALE_REDIS_CA_FILE".into(), tls.authority.display().to_string()));
+    }
     environment.extend(options.gatekeeper_env.iter().cloned());
     service(options, "gatekeeper", environment, logs.join(format!("gatekeeper-{}.log", index + 1)))
 }

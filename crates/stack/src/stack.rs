@@ -89,6 +89,7 @@ impl Stack {
             socket_folder: run.path(),
             port: ports.postgres,
             secrets: &secrets,
+            tls: options.tls.as_ref(),
         };
         let ready = ready_file(&ports, &postgres, &secrets)?;
         let children = Arc::new(Mutex::new(Vec::new()));
@@ -96,12 +97,15 @@ impl Stack {
         let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
 
         postgres.init().context("Postgres could not be set up")?;
-        launch.child(Role::Redis, redis::spec(&tools, &data.join("redis"), &logs, ports.redis, &secrets)?);
+        launch.child(
+            Role::Redis,
+            redis::spec(&tools, &data.join("redis"), &logs, ports.redis, &secrets, options.tls.as_ref())?,
+        );
         launch.child(Role::Postgres, postgres.spec(&options.postgres_settings));
         launch.wait(Role::Postgres, || postgres.is_ready())?;
         postgres.create_database()?;
         launch.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
-        launch.child(Role::Vault, services::vault(options, &logs, ports.vault, &postgres.socket_url(), &secrets));
+        launch.child(Role::Vault, services::vault(options, &logs, ports.vault, &postgres.vault_url(), &secrets));
         launch.wait(Role::Vault, || is_ready(ports.vault))?;
         for gatekeeper in ports.gatekeepers.iter().copied().enumerate() {
             let spec = services::gatekeeper(options, &logs, gatekeeper, (&ready.redis, &ready.vault), &secrets);
@@ -277,7 +281,7 @@ fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyh
         url: url(ports.nginx),
         replicas: ports.gatekeepers.iter().map(|port| url(*port)).collect(),
         vault: url(ports.vault),
-        redis: redis::url(ports.redis, secrets),
+        redis: redis::url(ports.redis, secrets, postgres.tls.is_some()),
         postgres: postgres.url(),
         admin_token: key.sign(admin, Timestamp::now(), ADMIN_TIME)?.0,
         service_credential: secrets.service_credential.clone(),

@@ -1,6 +1,7 @@
 //! Settings, from flags or the environment.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chassis::config::{Secret, SecretSetting};
@@ -34,6 +35,11 @@ pub struct Config {
     /// Postgres, as `postgres://user:password@host/database` or a key=value string.
     #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]
     pub database_url: Secret,
+
+    /// A file of the authorities (PEM) that vouch for Postgres. With it connections are encrypted; without it they are if the
+    /// address says sslmode=require, and then the system's authorities count.
+    #[arg(long, env = "ONSALE_DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
 
     /// What gatekeepers show: at least 32 characters.
     #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]

@@ -38,7 +38,7 @@ impl Application {
             "{} is neither a loopback nor a private address; --listen-anywhere permits it",
             config.listen
         );
-        let store = Store::new(config.database_url.expose(), config.pool_size_max)?;
+        let store = Store::new(config.database_url.expose(), config.database_ca_file.as_deref(), config.pool_size_max)?;
         wait_for_postgres(&store).await?;
         store.assert_durable().await?;
         store.migrate().await.context("the schema could not be brought up to date")?;
@@ -100,6 +100,8 @@ async fn wait_for_postgres(store: &Store) -> anyhow::Result<()> {
     loop {
         match store.ping().await {
             Ok(()) => return Ok(()),
+            // It will not become another's by waiting.
+            Err(error) if error.is_about_trust() => return Err(error).context("Postgres cannot be believed"),
             Err(error) if tokio::time::Instant::now() > deadline => {
                 return Err(error).context("Postgres does not answer");
             }

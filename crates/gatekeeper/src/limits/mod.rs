@@ -27,9 +27,9 @@ use crate::service::Gate;
 use accounts::Ask;
 
 /// What is left of the budget that has the least left.
-static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// That budget.
-static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// What a request is, as far as its budget is concerned. Every GET is a read, whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

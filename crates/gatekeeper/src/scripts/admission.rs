@@ -36,7 +36,7 @@ pub enum Admission {
 }
 
 impl Admission {
-    pub(super) fn read(reply: &Reply) -> Result<Self, ScriptError> {
+    pub(crate) fn read(reply: &Reply) -> Result<Self, ScriptError> {
         let admission = match reply.code {
             code::OK => Self::Admitted { epoch: reply.int(1)?, deadline: deadline(reply, 2)? },
             code::SOLD_OUT => Self::SoldOut { available: reply.int(2)? },

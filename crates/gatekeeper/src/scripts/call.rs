@@ -212,7 +212,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn read(script: &'static str, value: Value) -> Result<Self, ScriptError> {
+    pub(crate) fn read(script: &'static str, value: Value) -> Result<Self, ScriptError> {
         let unknown = |value: &Value| ScriptError::Unknown { script, reply: format!("{value:?}") };
         let Value::Array(fields) = value else { return Err(unknown(&value)) };
         match fields.first() {

@@ -50,7 +50,7 @@ fn key(kind: Kind, subject: Subject) -> String {
     }
 }
 
-fn read(value: &Value) -> Option<Drawn> {
+pub(crate) fn read(value: &Value) -> Option<Drawn> {
     let Value::Array(fields) = value else { return None };
     let [Value::Int(granted), Value::Int(left), Value::Int(wait_us)] = fields.as_slice() else { return None };
     Some(Drawn {

@@ -48,7 +48,7 @@ impl HoldRefusal {
 }
 
 /// Reads `{OK, epoch, deadline_ms, tier, quantity, seats}` or a refusal.
-pub(super) fn read(reply: &Reply) -> Result<Result<Hold, HoldRefusal>, ScriptError> {
+pub(crate) fn read(reply: &Reply) -> Result<Result<Hold, HoldRefusal>, ScriptError> {
     if reply.code != code::OK {
         return HoldRefusal::read(reply).map(Err);
     }

@@ -1,6 +1,7 @@
 //! nginx.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 
 use crate::support::{private_with, shared};
 
@@ -117,4 +118,74 @@ async fn one_replica_that_lives_serves_everyone() {
         assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
     }
     assert_eq!(system.bookings(event).await, 100, "each once: a POST goes to another replica only if it was not sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_named_origins_may_use_the_api_and_no_others() {
+    const NAMED: &str = "https://tickets.example";
+    let system = private_with(|options| {
+        options.replicas = 1;
+        options.gatekeeper_env.push(("ONSALE_ALLOWED_ORIGINS".into(), format!("{NAMED},https://other.example")));
+    })
+    .await;
+    let http = reqwest::Client::new();
+    let url = format!("{}/api/v1/bookings", system.ready.url);
+    let preflight = async |origin: &str, method: &str, headers: &str| {
+        let request = http.request(Method::OPTIONS, &url).header("origin", origin);
+        let request = request.header("access-control-request-method", method);
+        request.header("access-control-request-headers", headers).send().await.unwrap()
+    };
+    let allowed = preflight(NAMED, "POST", "authorization, content-type, idempotency-key").await;
+    assert!(allowed.status().is_success(), "{}", allowed.status());
+    assert_eq!(allowed.headers()["access-control-allow-origin"], NAMED);
+    assert!(allowed.headers().get("access-control-allow-credentials").is_none(), "no cookies");
+    for (origin, method, headers) in [
+        ("https://tickets.example.evil", "POST", "authorization"),
+        ("http://tickets.example", "POST", "authorization"),
+        ("null", "POST", "authorization"),
+        (NAMED, "TRACE", "authorization"),
+        (NAMED, "POST", "onsale-origin"),
+    ] {
+        let refused = preflight(origin, method, headers).await;
+        assert!(!refused.status().is_success(), "{origin} {method} {headers}: {}", refused.status());
+        assert!(refused.headers().get("access-control-allow-origin").is_none(), "{origin} {method} {headers}");
+    }
+    // A refusal can be read as well: the page is to say what it is.
+    let from = async |origin: &str| http.get(&url).header("origin", origin).send().await.unwrap();
+    let refused = from(NAMED).await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["access-control-allow-origin"]),
+        (401, &NAMED.parse().unwrap())
+    );
+    let exposed = refused.headers()["access-control-expose-headers"].to_str().unwrap().to_lowercase();
+    assert!(exposed.contains("retry-after") && exposed.contains("x-request-id"));
+    assert!(from("https://evil.example").await.headers().get("access-control-allow-origin").is_none());
+    assert!(from("https://other.example").await.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_keeps_its_name_in_its_reply_and_its_problem() {
+    let system = shared().await;
+    let http = reqwest::Client::new();
+    let ask = async |path: &str, name: &str| {
+        let reply = http.get(format!("{}{path}", system.ready.url)).header("x-request-id", name).send().await.unwrap();
+        let told = reply
+            .headers()
+            .get_all("x-request-id")
+            .iter()
+            .map(|id| id.to_str().unwrap().to_owned())
+            .collect::<Vec<_>>();
+        let problem: serde_json::Value = reply.json().await.unwrap();
+        (told, problem["request_id"].as_str().unwrap().to_owned())
+    };
+    // From the gatekeeper, and from nginx alone.
+    for path in ["/api/v1/events/nonsense", "/api/v1/bookings", "/elsewhere"] {
+        let (told, problem) = ask(path, "order-4711-try-2").await;
+        assert_eq!((told, problem.as_str()), (vec!["order-4711-try-2".to_owned()], "order-4711-try-2"), "{path}");
+        for strange in ["short", "with space in it", "quote\"quote\"", &"x".repeat(65)] {
+            let (told, problem) = ask(path, strange).await;
+            assert_eq!(told, std::slice::from_ref(&problem), "{path}");
+            assert_eq!(problem.len(), 32, "{path}: another name for {strange:.20}");
+        }
+    }
 }

@@ -29,5 +29,6 @@ mod seats;
 mod selling;
 mod stampede;
 mod support;
+mod tls;
 mod tokens;
 mod watcher;

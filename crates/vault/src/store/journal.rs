@@ -2,7 +2,9 @@
 
 use contract::EventId;
 use contract::internal::{JOURNAL_PAGE_MAX, JournalPage, JournalRow};
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -55,7 +57,7 @@ impl Store {
 
     /// Listens for wakes until the connection fails, calling `woken` with each event's id.
     pub async fn listen(&self, woken: impl Fn(EventId)) -> Result<(), StoreError> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
         let listening = listen(&client);
         let hearing = hear(connection, woken);
         // The connection has to be driven while LISTEN is answered; only its end ends this.
@@ -68,7 +70,9 @@ async fn listen(client: &Client) -> Result<(), StoreError> {
     Ok(client.batch_execute(&format!("LISTEN {WAKE_CHANNEL}")).await?)
 }
 
-async fn hear(mut connection: Connection<Socket, NoTlsStream>, woken: impl Fn(EventId)) -> Result<(), StoreError> {
+type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
+async fn hear(mut connection: Connection<Socket, Encrypted>, woken: impl Fn(EventId)) -> Result<(), StoreError> {
     loop {
         match std::future::poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notification(wake))) => {

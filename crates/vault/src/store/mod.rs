@@ -13,13 +13,17 @@ mod profiles;
 mod rows;
 mod start;
 
+use std::path::Path;
 use std::time::Duration;
+
+use chassis::tls::{self, TlsError};
 
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
 };
-use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use batch::{Batch, BatchSnapshot, Position};
 pub use journal::WAKE_CHANNEL;
@@ -61,6 +65,9 @@ pub enum StoreError {
     /// A stored value is not one this version knows.
     #[error("a stored {0} cannot be read")]
     Unreadable(&'static str),
+    /// Nobody at the other end could be believed.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// What was asked cannot be done, and why.
     #[error("{0}")]
     Refused(String),
@@ -79,6 +86,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the other end could not show that it is who it should be.
+    #[must_use]
+    pub fn is_about_trust(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if error.to_string().contains("invalid peer certificate") {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// Whether Postgres is not to be had now, rather than refused what it was asked: it is down, starting, stopping, out of
     /// resources, or was too slow.
     #[must_use]
@@ -105,19 +125,26 @@ fn detail(error: &tokio_postgres::Error) -> String {
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
 }
 
 impl Store {
-    /// A store on this database; connects when first used.
-    pub fn new(database_url: &str, pool_size_max: usize) -> Result<Self, StoreError> {
+    /// A store on this database; connects when first used. Encrypted if the address says `sslmode=require`, or if authorities
+    /// are given; then always checked, by those authorities or by the system's.
+    pub fn new(database_url: &str, authorities: Option<&Path>, pool_size_max: usize) -> Result<Self, StoreError> {
         // What the parser says of it may be a part of the password.
         let config = database_url.parse::<tokio_postgres::Config>();
         let mut config =
             config.map_err(|_| StoreError::Refused("ONSALE_DATABASE_URL is not an address of Postgres".into()))?;
         config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
+        let is_encrypted = authorities.is_some() || config.get_ssl_mode() == SslMode::Require;
+        // Not "if the server likes": whoever is between could say that it does not.
+        config.ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable });
+        let tls = if is_encrypted { tls::client_config(authorities)? } else { tls::unused_config()? };
+        let tls = MakeRustlsConnect::new(tls);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
         let wait = Some(CONNECTION_WAIT);
         let pool = Pool::builder(manager)
             .max_size(pool_size_max)
@@ -126,7 +153,7 @@ impl Store {
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, config })
+        Ok(Self { pool, config, tls })
     }
 
     async fn client(&self) -> Result<Object, StoreError> {

@@ -1,0 +1,193 @@
+//! Everything that reads what others wrote, given what nobody meant: bodies, tokens, labels, replies of scripts, frames. Nothing
+//! panics, and what is read is what was written. `PROPTEST_CASES` says how often; `make fuzz` has a million of each.
+
+use actix_http::ws;
+use actix_web::web::BytesMut;
+use chassis::token::TokenKeys;
+use contract::SeatLabel;
+use contract::api::{Confirmation, EventChange, NewApiKey, NewBooking, NewEvent, NewHold, Profile};
+use contract::live::{LiveDelta, LiveMessage, LiveRequest};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use redis::Value;
+use serde::de::DeserializeOwned;
+use tokio_util::codec::Decoder as _;
+
+use crate::feed::frame::Frame;
+use crate::feed::published::Published;
+use crate::limits::{Budget, Proxies};
+use crate::openapi::examples;
+use crate::scripts::{Admission, Reply, draw_tokens, hold};
+
+/// A change of some text that may leave most of it as it was: that gets further than noise.
+#[derive(Debug, Clone)]
+enum Edit {
+    Put(usize, u8),
+    Add(usize, u8),
+    Cut(usize, usize),
+    Double(usize, usize),
+    Splice(usize, &'static str),
+}
+
+/// What JSON, tokens and labels are sensitive to.
+const SPLICES: [&str; 16] =
+    ["\"", "\\", "{", "}", "[", ",", ":", "null", "1e309", "-", "\\u0000", "\\ud800", ".", "\0", "\r\n", "٣"];
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let at = any::<usize>;
+    let edit = prop_oneof![
+        (at(), any::<u8>()).prop_map(|(at, byte)| Edit::Put(at, byte)),
+        (at(), any::<u8>()).prop_map(|(at, byte)| Edit::Add(at, byte)),
+        (at(), 0..40_usize).prop_map(|(at, length)| Edit::Cut(at, length)),
+        (at(), 0..40_usize).prop_map(|(at, length)| Edit::Double(at, length)),
+        (at(), proptest::sample::select(&SPLICES[..])).prop_map(|(at, text)| Edit::Splice(at, text)),
+    ];
+    vec(edit, 0..6)
+}
+
+fn edited(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
+    for edit in edits {
+        let place = |at: usize| at % (bytes.len() + 1);
+        match *edit {
+            Edit::Put(at, byte) => {
+                let at = place(at);
+                if let Some(old) = bytes.get_mut(at) {
+                    *old = byte;
+                }
+            }
+            Edit::Add(at, byte) => bytes.insert(place(at), byte),
+            Edit::Cut(at, length) => {
+                let at = place(at);
+                bytes.drain(at..(at + length).min(bytes.len()));
+            }
+            Edit::Double(at, length) => {
+                let at = place(at);
+                let again = bytes[at..(at + length).min(bytes.len())].to_vec();
+                bytes.splice(at..at, again);
+            }
+            Edit::Splice(at, text) => {
+                let at = place(at);
+                bytes.splice(at..at, text.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+/// Some bytes, or one of these texts with edits.
+fn nearly(texts: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
+    let like = (proptest::sample::select(texts), edits()).prop_map(|(text, edits)| edited(text.into_bytes(), &edits));
+    prop_oneof![1 => vec(any::<u8>(), 0..200), 9 => like]
+}
+
+fn bodies() -> Vec<String> {
+    examples::all().into_iter().map(|(_, example)| example.to_string()).collect()
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// Replies of scripts: any values, nested as Redis may nest them.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        Just(Value::Okay),
+        any::<i64>().prop_map(Value::Int),
+        (-3..20_i64).prop_map(Value::Int),
+        nearly(vec!["1700000000000".into(), "0,1,2".into(), uuid::Uuid::nil().to_string()]).prop_map(Value::BulkString),
+        any::<bool>().prop_map(Value::Boolean),
+        any::<f64>().prop_map(Value::Double),
+    ];
+    leaf.prop_recursive(2, 16, 8, |inner| vec(inner, 0..8).prop_map(Value::Array))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_body_breaks_what_reads_bodies(bytes in nearly(bodies())) {
+        if let Some(new) = read::<NewEvent>(&bytes) {
+            // What is sound can be counted without running over.
+            if new.validate().is_ok() {
+                let seats: u32 = new.sections.iter().map(contract::Section::seats).sum();
+                prop_assert!(seats <= 100_000);
+            }
+        }
+        let _ = (read::<EventChange>(&bytes), read::<NewHold>(&bytes), read::<NewBooking>(&bytes));
+        let _ = (read::<Confirmation>(&bytes), read::<NewApiKey>(&bytes).map(|key| key.validate()));
+        let _ = read::<Profile>(&bytes).map(|profile| profile.validate());
+    }
+
+    #[test]
+    fn no_token_but_the_very_one_opens_anything(edits in edits(), noise in vec(any::<u8>(), 0..300)) {
+        let keys: TokenKeys = "k".repeat(32).parse().unwrap();
+        let good = good_token();
+        let token = String::from_utf8_lossy(&edited(good.clone().into_bytes(), &edits)).into_owned();
+        prop_assert_eq!(keys.verify(&token).is_ok(), token == good, "{}", token);
+        prop_assert!(keys.verify(&String::from_utf8_lossy(&noise)).is_err());
+    }
+
+    #[test]
+    fn no_text_but_a_label_is_one(bytes in nearly(vec!["A-1-12".into(), "Balcony-1000-1000".into(), "A-0-1".into()])) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Ok(label) = text.parse::<SeatLabel>() {
+            prop_assert_eq!(&label.to_string(), &text, "one seat, one label");
+        }
+        let _ = (text.parse::<Budget>().is_ok(), text.parse::<Proxies>().is_ok());
+    }
+
+    #[test]
+    fn no_reply_of_a_script_breaks_what_reads_replies(value in value()) {
+        let _ = draw_tokens::read(&value);
+        if let Ok(reply) = Reply::read("fuzz", value) {
+            let _ = (Admission::read(&reply), hold::read(&reply));
+            for at in 0..=reply.len() {
+                let _ = (reply.int(at), reply.text(at).map(str::len), reply.id(at));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_published_breaks_what_listens(bytes in nearly(vec![
+        "1000000007 t:0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02=-2,s:49999=s,state=open".into(), "5 reload".into(),
+    ])) {
+        let _ = String::from_utf8_lossy(&bytes).parse::<Published>();
+    }
+
+    #[test]
+    fn no_frame_breaks_what_reads_frames(bytes in vec(any::<u8>(), 0..200), split in any::<usize>()) {
+        // In two pieces, as it may come.
+        let (mut codec, mut buffer) = (ws::Codec::new(), BytesMut::new());
+        let (first, second) = bytes.split_at(split % (bytes.len() + 1));
+        for piece in [first, second] {
+            buffer.extend_from_slice(piece);
+            while let Ok(Some(frame)) = codec.decode(&mut buffer) {
+                if let ws::Frame::Text(text) = frame {
+                    let _ = read::<LiveRequest>(&text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_read_as_what_it_is(seats in vec((proptest::char::any(), vec(any::<u32>(), 0..40)), 0..5), epoch in any::<i64>()) {
+        let delta = LiveDelta { epoch, previous: 0, sequence: 1, seats: seats.into_iter().collect(), tiers: Vec::new(), sale_state: None };
+        let message = LiveMessage::Delta(delta);
+        let mut buffer = BytesMut::from(&Frame::message(&message).bytes[..]);
+        let read_back = ws::Codec::new().client_mode().decode(&mut buffer).unwrap();
+        let Some(ws::Frame::Text(text)) = read_back else { panic!("no text: {read_back:?}") };
+        prop_assert_eq!(read::<LiveMessage>(&text), Some(message));
+        prop_assert!(buffer.is_empty());
+    }
+}
+
+fn good_token() -> String {
+    use chassis::token::{Identity, Role};
+    static TOKEN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let keys: TokenKeys = "k".repeat(32).parse().unwrap();
+        let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Customer };
+        keys.sign(guest, jiff::Timestamp::now(), jiff::SignedDuration::from_hours(24)).unwrap().0
+    });
+    TOKEN.clone()
+}
