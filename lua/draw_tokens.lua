@@ -8,13 +8,15 @@
 local wanted, burst, interval = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+-- Not further off than an empty bucket is: a clock that was set back, or a smaller budget, keeps nobody out for longer.
+local full_at = tonumber(redis.call('GET', KEYS[1]) or 0)
+full_at = math.min(math.max(full_at, now), now + burst * interval)
 local left = math.floor(burst - (full_at - now) / interval)
 local granted = math.min(wanted, left)
 if granted < 1 then
   return { 0, 0, math.ceil(full_at + interval - burst * interval - now) }
 end
 full_at = full_at + granted * interval
-local kept_ms = math.ceil((full_at - now) / 1000)
+local kept_ms = math.max(math.ceil((full_at - now) / 1000), 1)
 redis.call('SET', KEYS[1], string.format('%d', full_at), 'PX', kept_ms)
 return { granted, left - granted, 0 }

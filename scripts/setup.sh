@@ -19,6 +19,7 @@ case $what in
     test)
         want luacheck lua-check
         [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need+=(chromium)
+        want jq jq
         python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
         ;;
     stress)

@@ -9,6 +9,7 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod retry;
+pub mod secret;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -59,7 +59,8 @@ pub async fn observe(
         let cause = response.response().error().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(route, status, cause, request_id = request_id.to_str().unwrap_or_default(), "request failed");
     } else {
-        tracing::debug!(route, status, took_us = took.as_micros(), "request served");
+        let request_id = request_id.to_str().unwrap_or_default();
+        tracing::debug!(route, status, took_us = took.as_micros(), request_id, "request served");
     }
     response.headers_mut().insert(REQUEST_ID.clone(), request_id);
     Ok(response)

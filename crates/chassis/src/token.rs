@@ -8,7 +8,8 @@ use contract::CustomerId;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+
+use crate::secret;
 
 /// The issuer of our own tokens.
 const ISSUER: &str = "onsale";
@@ -104,8 +105,8 @@ impl std::str::FromStr for TokenKeys {
     }
 }
 
-fn kid(secret: &str) -> String {
-    Sha256::digest(secret).iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+fn kid(key: &str) -> String {
+    secret::digest(key.as_bytes())[..8].to_owned()
 }
 
 impl fmt::Debug for TokenKeys {

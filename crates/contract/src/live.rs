@@ -82,6 +82,8 @@ pub mod close {
     pub const UNAUTHORIZED: u16 = 4401;
     /// The page that asks is of another origin.
     pub const WRONG_ORIGIN: u16 = 4403;
+    /// Nobody can tell now whether the token is valid; come back (RFC 6455 registry: try again later).
+    pub const TRY_AGAIN: u16 = 1013;
     /// Nothing was heard for too long.
     pub const SILENT: u16 = 4408;
     /// Too many frames behind.

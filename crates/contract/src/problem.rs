@@ -46,7 +46,7 @@ codes! {
     /// No token, or one that is not valid now.
     Unauthorized = "unauthorized", 401, "A valid bearer token is required";
     /// The token is good but may not do this.
-    Forbidden = "forbidden", 403, "This is not yours";
+    Forbidden = "forbidden", 403, "Not permitted";
     /// There is no such thing, or it is not the caller's to see.
     NotFound = "not_found", 404, "Not found";
     /// The path exists, but not with this method.
@@ -144,8 +144,8 @@ impl Problem {
     #[must_use]
     pub fn example(code: Code) -> Self {
         let detail = match code {
-            Code::SoldOut => "2 tickets asked for, 1 left.",
-            Code::SeatTaken => "A-1-12 is another customer's.",
+            Code::SoldOut => "Only 1 ticket is left.",
+            Code::SeatTaken => "Not free: A-1-12.",
             Code::OutcomeUnknown => "Ask status_url in a moment.",
             other => other.title(),
         };

@@ -10,6 +10,7 @@ use chassis::log;
 use chassis::token::TokenKeys;
 use clap::Parser;
 
+use crate::cors::AllowedOrigins;
 use crate::feed::FeedSettings;
 use crate::identity::oidc::OidcSettings;
 use crate::limits::LimitSettings;
@@ -46,7 +47,7 @@ pub struct Config {
     #[arg(long, env = "ONSALE_VAULT_URL")]
     pub vault_url: String,
 
-    /// What is shown to the vault: at least 32 characters.
+    /// The secret that gatekeepers and the vault share: at least 32 characters.
     #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]
     pub service_credential: Credential,
 
@@ -96,8 +97,8 @@ pub struct Config {
     pub feed_watchers_max: usize,
 
     /// Origins besides our own whose pages may use the API and watch, such as `https://tickets.example`; separated by commas.
-    #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub allowed_origins: Vec<String>,
+    #[arg(long, env = "ONSALE_ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]
+    pub allowed_origins: AllowedOrigins,
 
     /// Whose tokens count besides our own.
     #[command(flatten)]

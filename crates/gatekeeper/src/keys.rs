@@ -50,6 +50,12 @@ impl EventKeys {
     }
 }
 
+/// The bucket of a budget: of a kind of request, for a customer, a key or an address. Spread over a cluster by whose it is.
+#[must_use]
+pub fn bucket(kind: &str, subject: &str, id: &str) -> String {
+    format!("limit:{kind}:{subject}:{{{id}}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

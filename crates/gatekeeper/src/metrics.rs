@@ -15,6 +15,8 @@ pub struct GateMetrics {
     pub commits_waiting: IntGauge,
     /// Requests told to wait, by kind and by whose budget was empty.
     pub limited: IntCounterVec,
+    /// Times a budget could not be asked.
+    pub limits_open: IntCounter,
     /// Events loaded under a new epoch by this replica.
     pub reloads: IntCounter,
     /// Commits beyond their lease that this replica had resolved.
@@ -41,7 +43,7 @@ impl FeedMetrics {
         registry.register(Box::new(active_connections.clone()))?;
         registry.register(Box::new(closed.clone()))?;
         // There from the start, so that the first of its kind is an increase and not a new series.
-        for reason in ["slow", "flood", "too_large", "silent", "unauthorized", "wrong_origin"] {
+        for reason in ["slow", "flood", "too_large", "silent", "unauthorized", "unchecked", "wrong_origin"] {
             closed.with_label_values(&[reason]);
         }
         Ok(Self { active_connections, closed })
@@ -84,6 +86,10 @@ impl GateMetrics {
             )?,
             commits_waiting,
             limited,
+            limits_open: counter(
+                "gatekeeper_limits_open_total",
+                "Times a budget could not be asked, and let through.",
+            )?,
             reloads: counter("gatekeeper_reloads_total", "Events loaded under a new epoch.")?,
             resolved: counter("gatekeeper_resolved_total", "Overdue commits resolved with the vault.")?,
             journal_rows: counter("gatekeeper_journal_rows_total", "Journal rows brought to Redis.")?,

@@ -21,7 +21,6 @@ use crate::commit_queue::CommitQueue;
 use crate::config::Config;
 use crate::cors;
 use crate::feed::Feed;
-use crate::handlers::live::AllowedOrigins;
 use crate::handlers::sessions::GuestTime;
 use crate::idempotency::KeyQueue;
 use crate::identity::Credentials;
@@ -71,8 +70,7 @@ impl Application {
             api_keys: KeyRing::start(gate.vault.clone()),
         });
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
-        let cross_origin = config.allowed_origins.clone();
-        let allowed_origins = web::Data::new(AllowedOrigins(config.allowed_origins));
+        let allowed_origins = web::Data::new(config.allowed_origins);
         let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
         let feed = web::Data::new(feed);
         let limits = web::Data::new(Limits::new(config.limits, gate.metrics.clone()));
@@ -82,7 +80,7 @@ impl Application {
             let link = Link::new(redis_url.expose(), redis_authorities.as_deref())
                 .map_or_else(|_| gate.link.clone(), Arc::new);
             App::new()
-                .wrap(Condition::new(!cross_origin.is_empty(), cors::of(&cross_origin)))
+                .wrap(Condition::new(!allowed_origins.is_empty(), cors::allowing(&allowed_origins)))
                 .wrap(middleware::from_fn(telemetry::observe))
                 .app_data(BodyLimit::default())
                 .app_data(web::PathConfig::default().error_handler(api_error::path_error))

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chassis::credential::Credential;
+use chassis::telemetry::REQUEST_ID;
 use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, NewEvent, Page, Profile};
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
@@ -26,6 +27,8 @@ use crate::identity::Caller;
 const REPLY_WAIT: Duration = Duration::from_secs(20);
 /// Longest wait for idempotency keys.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
+/// Longest wait for the list of API keys.
+const LIST_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait for a readiness check.
@@ -186,7 +189,7 @@ impl VaultClient {
 
     /// Those that work, as they are checked.
     pub async fn working_api_keys(&self) -> Result<Vec<KeyRecord>, VaultError> {
-        self.get(paths::WORKING_API_KEYS).await
+        self.ask(Method::GET, paths::WORKING_API_KEYS, None::<&()>, LIST_WAIT).await
     }
 
     /// Ends an API key.
@@ -241,8 +244,10 @@ impl VaultClient {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, VaultError> {
+        let request_id = origin.request_id.as_str();
         let origin = serde_json::to_string(origin).unwrap_or_default();
-        self.send(self.request(method, path, body).header(paths::ORIGIN_HEADER, origin)).await
+        let request = self.request(method, path, body).header(paths::ORIGIN_HEADER, origin);
+        self.send(request.header(REQUEST_ID.as_str(), request_id)).await
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> RequestBuilder {

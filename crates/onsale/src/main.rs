@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use chassis::config::{SecretSetting, without_secrets};
+use chassis::config::{self, SecretSetting};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use onsale::{audit, bench, demo, lab, stampede, token, up};
 
-/// What is not shown, even if it cannot be used.
+/// What is not shown, even if it cannot be used; and may be in a file, named by the variable with `_FILE` behind it.
 const SECRETS: &[SecretSetting] = &[SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" }];
 
 #[global_allocator]
@@ -45,7 +45,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Arguments::try_parse().unwrap_or_else(|error| without_secrets(error, SECRETS).exit()).command;
+    let command = command();
     let ends_by_itself = matches!(command, Command::Up(_) | Command::Baseline(_));
     tokio::select! {
         status = carry_out(command) => status,
@@ -55,6 +55,12 @@ async fn main() -> ExitCode {
             ExitCode::from(130)
         }
     }
+}
+
+/// What is asked for. Only a token takes a key, which may be in a file.
+fn command() -> Command {
+    let is_token = std::env::args().nth(1).is_some_and(|name| name == "token");
+    config::parse::<Arguments>(if is_token { SECRETS } else { &[] }).command
 }
 
 /// Ctrl-C, or SIGTERM.

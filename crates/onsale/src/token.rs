@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 /// What the token says.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  ONSALE_TOKEN_KEY=… onsale token --admin\n  ONSALE_TOKEN_KEY=… onsale token --operator --hours 8"
+    after_help = "Examples:\n  ONSALE_TOKEN_KEY=… onsale token --admin\n  ONSALE_TOKEN_KEY=… onsale token --operator --hours 8\n\n\
+    The key may be in a file: ONSALE_TOKEN_KEY_FILE names it."
 )]
 pub struct Arguments {
     /// For an administrator, who makes and changes events, instead of a customer.

@@ -1,6 +1,6 @@
 -- Who may do what beside tokens, what customers tell of themselves, and who changed what.
 
--- Keys of box offices and programs. The secret has 256 random bits, which no slow hash would protect better.
+-- Keys of box offices and programs. The secret has 244 random bits, which no slow hash would protect better.
 CREATE TABLE api_keys (
     key_id uuid PRIMARY KEY,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 100),

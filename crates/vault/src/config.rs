@@ -41,7 +41,7 @@ pub struct Config {
     #[arg(long, env = "ONSALE_DATABASE_CA_FILE")]
     pub database_ca_file: Option<PathBuf>,
 
-    /// What gatekeepers show: at least 32 characters.
+    /// The secret that gatekeepers and the vault share: at least 32 characters.
     #[arg(long, env = "ONSALE_SERVICE_CREDENTIAL", hide_env_values = true)]
     pub service_credential: Credential,
 

@@ -4,7 +4,7 @@ use actix_web::web;
 use chassis::{api_error, metrics};
 use contract::paths;
 
-use crate::handlers::{bookings, commits, events, health, idempotency, journal, trust};
+use crate::handlers::{api_keys, audit_log, bookings, commits, events, health, idempotency, journal, profiles};
 
 /// Everything the vault answers.
 pub fn configure(app: &mut web::ServiceConfig) {
@@ -28,14 +28,14 @@ fn internal(app: &mut web::ServiceConfig) {
         .route("/events/{event_id}/journal", web::get().to(journal::read))
         .route("/journal/behind", web::post().to(journal::behind))
         .route("/journal/wakes", web::get().to(journal::wakes))
-        .route("/audit-log", web::post().to(trust::audit_log))
-        .route("/api-keys", web::post().to(trust::create_key))
-        .route("/api-keys", web::get().to(trust::keys))
-        .route("/api-keys/working", web::get().to(trust::working_keys))
-        .route("/api-keys/{key_id}", web::delete().to(trust::revoke_key))
-        .route("/customers/{customer_id}/profile", web::get().to(trust::profile))
-        .route("/customers/{customer_id}/profile", web::put().to(trust::put_profile))
-        .route("/customers/{customer_id}/profile", web::delete().to(trust::remove_profile))
+        .route("/audit-log", web::post().to(audit_log::page))
+        .route("/api-keys", web::post().to(api_keys::create))
+        .route("/api-keys", web::get().to(api_keys::list))
+        .route("/api-keys/working", web::get().to(api_keys::list_working))
+        .route("/api-keys/{key_id}", web::delete().to(api_keys::revoke))
+        .route("/customers/{customer_id}/profile", web::get().to(profiles::read))
+        .route("/customers/{customer_id}/profile", web::put().to(profiles::write))
+        .route("/customers/{customer_id}/profile", web::delete().to(profiles::remove))
         .route("/customers/{customer_id}/bookings", web::get().to(bookings::list))
         .route("/customers/{customer_id}/bookings/{booking_id}", web::get().to(bookings::read))
         .route("/customers/{customer_id}/bookings/{booking_id}/confirm", web::post().to(bookings::confirm))

@@ -455,16 +455,7 @@ export interface components {
          * @description A key of a box office or a program.
          */
         ApiKeyId: string;
-        /**
-         * @description A key, without its secret.
-         * @example {
-         *       "created_at": "2026-01-10T08:00:00Z",
-         *       "key_id": "0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05",
-         *       "name": "Box office, main hall",
-         *       "revoked_at": null,
-         *       "role": "box_office"
-         *     }
-         */
+        /** @description A key, without its secret. */
         ApiKeyView: {
             /**
              * Format: date-time
@@ -482,6 +473,24 @@ export interface components {
             revoked_at?: string | null;
             /** @description What it may do. */
             role: components["schemas"]["KeyRole"];
+        };
+        /**
+         * @description `GET /api-keys`: all of them, the newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-01-10T08:00:00Z",
+         *           "key_id": "0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05",
+         *           "name": "Box office, main hall",
+         *           "revoked_at": null,
+         *           "role": "box_office"
+         *         }
+         *       ]
+         *     }
+         */
+        ApiKeys: {
+            /** @description Without their secrets. Revoked ones beyond the latest ten thousand are not listed any more. */
+            items: components["schemas"]["ApiKeyView"][];
         };
         /**
          * @description `GET /events/{id}/audit`: I1 and I6 as numbers.
@@ -1654,7 +1663,13 @@ export interface operations {
     api_keys_list: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1672,7 +1687,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiKeyView"][];
+                    "application/json": components["schemas"]["ApiKeys"];
                 };
             };
             /** @description `malformed`: The request is malformed. */
@@ -1705,7 +1720,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -1727,7 +1742,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -1759,7 +1774,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -1774,7 +1789,13 @@ export interface operations {
     api_keys_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1829,7 +1850,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -1896,7 +1917,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -1928,7 +1949,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -1943,7 +1964,13 @@ export interface operations {
     api_keys_revoke: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The key */
                 key_id: components["schemas"]["ApiKeyId"];
@@ -1952,8 +1979,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The key; within two seconds it works nowhere */
-            200: {
+            /** @description Revoked; within two seconds it works nowhere */
+            204: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -1963,9 +1990,7 @@ export interface operations {
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["ApiKeyView"];
-                };
+                content?: never;
             };
             /** @description `malformed`: The request is malformed. */
             400: {
@@ -1997,7 +2022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -2034,7 +2059,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2066,7 +2091,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2097,7 +2122,13 @@ export interface operations {
                 /** @description At most 200; 50 unless asked otherwise. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2148,7 +2179,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -2170,7 +2201,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2202,7 +2233,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2222,7 +2253,13 @@ export interface operations {
                 /** @description At most 100; 20 unless asked otherwise. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2280,7 +2317,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2312,7 +2349,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2334,6 +2371,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2347,6 +2389,10 @@ export interface operations {
             /** @description The booking, committed */
             201: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description Where the booking is read. */
+                    Location?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2362,6 +2408,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2377,6 +2425,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2392,6 +2442,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2407,11 +2459,13 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. `sold_out`: Sold out. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2424,6 +2478,8 @@ export interface operations {
             /** @description `gone`: No longer available. */
             410: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2439,6 +2495,8 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2454,6 +2512,8 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2469,6 +2529,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2484,11 +2546,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2501,6 +2565,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2516,11 +2582,13 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2535,7 +2603,13 @@ export interface operations {
     bookings_read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The booking */
                 booking_id: components["schemas"]["ReservationId"];
@@ -2611,7 +2685,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2643,7 +2717,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2665,6 +2739,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The booking */
@@ -2677,6 +2756,8 @@ export interface operations {
             /** @description The booking, cancelled */
             200: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2692,6 +2773,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2707,6 +2790,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2722,6 +2807,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2737,11 +2824,13 @@ export interface operations {
             /** @description `in_progress`: Already in progress. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2754,6 +2843,8 @@ export interface operations {
             /** @description `gone`: No longer available. */
             410: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2769,6 +2860,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2784,11 +2877,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2801,6 +2896,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2816,11 +2913,13 @@ export interface operations {
             /** @description `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2842,6 +2941,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The booking */
@@ -2858,6 +2962,8 @@ export interface operations {
             /** @description The booking, paid */
             200: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2873,6 +2979,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2888,6 +2996,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2903,6 +3013,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2918,11 +3030,13 @@ export interface operations {
             /** @description `in_progress`: Already in progress. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -2935,6 +3049,8 @@ export interface operations {
             /** @description `gone`: No longer available. */
             410: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2950,6 +3066,8 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2965,6 +3083,8 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2980,6 +3100,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -2995,11 +3117,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3012,6 +3136,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3027,11 +3153,13 @@ export interface operations {
             /** @description `outcome_unknown`: The outcome is not known yet. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3094,7 +3222,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3126,7 +3254,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3148,6 +3276,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3161,6 +3294,8 @@ export interface operations {
             /** @description The event */
             201: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3176,6 +3311,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3191,6 +3328,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3203,9 +3342,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3221,11 +3362,13 @@ export interface operations {
             /** @description `in_progress`: Already in progress. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3238,6 +3381,8 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3253,6 +3398,8 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3268,6 +3415,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3283,11 +3432,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3300,6 +3451,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3315,11 +3468,13 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3380,7 +3535,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3412,7 +3567,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3427,7 +3582,13 @@ export interface operations {
     events_change: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -3485,7 +3646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -3567,7 +3728,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3599,7 +3760,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3614,7 +3775,13 @@ export interface operations {
     activity_read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -3668,7 +3835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -3705,7 +3872,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3737,7 +3904,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3752,7 +3919,13 @@ export interface operations {
     events_audit: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -3806,7 +3979,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This is not yours. */
+            /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
@@ -3843,7 +4016,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3875,7 +4048,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3897,6 +4070,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The event */
@@ -3913,6 +4091,8 @@ export interface operations {
             /** @description The hold */
             201: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3928,6 +4108,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3943,6 +4125,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3958,6 +4142,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -3973,11 +4159,13 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. `sold_out`: Sold out. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -3990,6 +4178,8 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4005,6 +4195,8 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4020,6 +4212,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4035,11 +4229,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4052,6 +4248,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4067,11 +4265,13 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4086,7 +4286,13 @@ export interface operations {
     holds_read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -4164,7 +4370,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4181,7 +4387,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4213,7 +4419,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4228,7 +4434,13 @@ export interface operations {
     holds_release: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -4304,7 +4516,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4321,7 +4533,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4353,7 +4565,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4375,6 +4587,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The event */
@@ -4389,6 +4606,8 @@ export interface operations {
             /** @description The hold with its new deadline */
             200: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4404,6 +4623,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4419,6 +4640,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4434,6 +4657,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4449,11 +4674,13 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4466,6 +4693,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. `not_bookable`: Not on sale. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4481,11 +4710,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4498,6 +4729,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4513,11 +4746,13 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4591,100 +4826,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
-                    "Retry-After"?: number;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Internal error. */
-            500: {
-                headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
-            503: {
-                headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
-                    "Retry-After"?: number;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    seats_map: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The event */
-                event_id: components["schemas"]["EventId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The layout; never changes */
-            200: {
-                headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SeatMap"];
-                };
-            };
-            /** @description `not_found`: Not found. */
-            404: {
-                headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_requests`: Too many requests. */
-            429: {
-                headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4716,7 +4858,117 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seats_map: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The event */
+                event_id: components["schemas"]["EventId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The layout; never changes */
+            200: {
+                headers: {
+                    /** @description Of the layout, which never changes. */
+                    ETag?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeatMap"];
+                };
+            };
+            /** @description It is as the `ETag` in `If-None-Match` says */
+            304: {
+                headers: {
+                    /** @description Of the layout, which never changes. */
+                    ETag?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests. */
+            429: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4777,7 +5029,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4809,7 +5061,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4831,6 +5083,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The event */
@@ -4845,6 +5102,8 @@ export interface operations {
             /** @description The hold */
             201: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4860,6 +5119,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4875,6 +5136,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4890,6 +5153,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4902,14 +5167,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. */
+            /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. `seat_taken`: Seat already held by another customer. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4922,6 +5189,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. `not_bookable`: Not on sale. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4937,11 +5206,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4954,6 +5225,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -4969,11 +5242,13 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -4995,6 +5270,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
             };
             path: {
                 /** @description The event */
@@ -5009,6 +5289,8 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5022,6 +5304,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5037,21 +5321,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
-                    RateLimit?: string;
-                    /** @description That budget: requests, and seconds in which they come back. */
-                    "RateLimit-Policy"?: string;
-                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This is not yours. */
-            403: {
-                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5067,6 +5338,8 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5082,11 +5355,13 @@ export interface operations {
             /** @description `in_progress`: Already in progress. */
             409: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait, where trying again makes sense (`in_progress`). */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5099,6 +5374,8 @@ export interface operations {
             /** @description `key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5114,11 +5391,13 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5131,6 +5410,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -5146,11 +5427,13 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5231,7 +5514,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5263,7 +5546,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5344,7 +5627,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5376,7 +5659,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5391,7 +5674,13 @@ export interface operations {
     profile_read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5464,7 +5753,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5496,7 +5785,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5511,7 +5800,13 @@ export interface operations {
     profile_write: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5601,7 +5896,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5633,7 +5928,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5648,7 +5943,13 @@ export interface operations {
     profile_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
+                 * @example window 3, no. 17
+                 */
+                "Onsale-Visitor"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5704,7 +6005,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5736,7 +6037,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5779,7 +6080,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
@@ -5811,7 +6112,7 @@ export interface operations {
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
-                    /** @description Seconds to wait before trying again. */
+                    /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;

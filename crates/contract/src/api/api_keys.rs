@@ -75,6 +75,13 @@ pub struct ApiKeyView {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// `GET /api-keys`: all of them, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApiKeys {
+    /// Without their secrets. Revoked ones beyond the latest ten thousand are not listed any more.
+    pub items: Vec<ApiKeyView>,
+}
+
 /// The reply to `POST /api-keys`: the only time the key itself is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FreshApiKey {

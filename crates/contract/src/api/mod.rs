@@ -12,7 +12,7 @@ mod profile;
 mod seats;
 
 pub use activity::{ActivityView, Refusals};
-pub use api_keys::{API_KEYS_MAX, ApiKeyView, FreshApiKey, KeyRole, NewApiKey};
+pub use api_keys::{API_KEYS_MAX, ApiKeyView, ApiKeys, FreshApiKey, KeyRole, NewApiKey};
 pub use audit::{AuditView, SeatsAudit, TierAudit};
 pub use audit_log::{Action, LogEntry, LogFilter, LogPage};
 pub use bookings::{BookingStatus, BookingView, Confirmation, NewBooking, booking_reference};

@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
 use chassis::{ApiError, Json};
 use contract::ApiKeyId;
-use contract::api::{ApiKeyView, FreshApiKey, NewApiKey};
+use contract::api::{ApiKeys, FreshApiKey, NewApiKey};
 
 use super::GateData;
 use crate::identity::{Admin, Credentials};
@@ -35,11 +35,11 @@ pub async fn create(
     get,
     path = "/api-keys",
     tag = "api_keys",
-    responses((status = 200, description = "All keys without their secrets, the newest first", body = Vec<ApiKeyView>)),
+    responses((status = 200, description = "All keys without their secrets, the newest first", body = ApiKeys)),
     security(("bearer" = []))
 )]
-pub async fn list(_: Admin, gate: GateData) -> Result<web::Json<Vec<ApiKeyView>>, ApiError> {
-    Ok(web::Json(api_keys::list(&gate).await?))
+pub async fn list(_: Admin, gate: GateData) -> Result<web::Json<ApiKeys>, ApiError> {
+    Ok(web::Json(ApiKeys { items: api_keys::list(&gate).await? }))
 }
 
 /// `DELETE /api-keys/{key_id}`.
@@ -48,7 +48,7 @@ pub async fn list(_: Admin, gate: GateData) -> Result<web::Json<Vec<ApiKeyView>>
     path = "/api-keys/{key_id}",
     tag = "api_keys",
     params(("key_id" = ApiKeyId, Path, description = "The key")),
-    responses((status = 200, description = "The key; within two seconds it works nowhere", body = ApiKeyView)),
+    responses((status = 204, description = "Revoked; within two seconds it works nowhere")),
     security(("bearer" = []))
 )]
 pub async fn revoke(
@@ -56,6 +56,7 @@ pub async fn revoke(
     gate: GateData,
     credentials: web::Data<Credentials>,
     id: web::Path<ApiKeyId>,
-) -> Result<web::Json<ApiKeyView>, ApiError> {
-    Ok(web::Json(api_keys::revoke(&gate, &credentials.api_keys, &admin.origin, *id).await?))
+) -> Result<HttpResponse, ApiError> {
+    api_keys::revoke(&gate, &credentials.api_keys, &admin.origin, *id).await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -1,13 +1,15 @@
 //! Holds.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::{ApiError, Json};
 use contract::api::{HoldView, NewHold};
+use contract::values::QUANTITY_MAX;
 use contract::{EventId, ReservationId};
 
 use super::{GateData, IdempotencyKey, not_made};
 use crate::attempt::Attempt;
 use crate::identity::Caller;
+use crate::limits::{Kind, Limits};
 use crate::service::holds;
 
 type Id = web::Path<(EventId, ReservationId)>;
@@ -26,13 +28,23 @@ pub async fn create(
     caller: Caller,
     gate: GateData,
     attempt: Attempt,
+    limits: web::Data<Limits>,
+    request: HttpRequest,
     event_id: web::Path<EventId>,
     Json(new): Json<NewHold>,
 ) -> Result<HttpResponse, ApiError> {
+    // Each ticket counts, or a few requests would hold a hall.
+    limits.charge(&gate, Kind::Holds, &request, tickets(&new).saturating_sub(1)).await?;
     match holds::create(&gate, *event_id, caller.customer, attempt, new).await {
         Ok(hold) => Ok(HttpResponse::Created().json(hold)),
         Err(error) => not_made(error),
     }
+}
+
+/// As many as are asked for, of what may be asked for.
+fn tickets(new: &NewHold) -> usize {
+    let quantity = new.quantity.and_then(|quantity| usize::try_from(quantity).ok()).unwrap_or(0);
+    quantity.max(new.seats.as_ref().map_or(0, Vec::len)).min(QUANTITY_MAX as usize)
 }
 
 /// `GET /events/{event_id}/holds/{hold_id}`.

@@ -9,17 +9,14 @@ use contract::live::close;
 use contract::{Code, EventId};
 
 use super::GateData;
+use crate::cors::AllowedOrigins;
 use crate::feed::watcher::{self, Outgoing, Rejoining};
 use crate::feed::{Feed, NoRoom};
-use crate::identity::Credentials;
+use crate::identity::{Credentials, Unidentified};
 
 /// The protocol a browser asks for when it offers a token beside it, as `bearer.<token>`: it can send no other header.
 const PROTOCOL: &str = "onsale.live";
 const TOKEN_PREFIX: &str = "bearer.";
-
-/// Origins besides our own whose pages may watch.
-#[derive(Debug, Clone, Default)]
-pub struct AllowedOrigins(pub Vec<String>);
 
 /// `GET /events/{event_id}/live`.
 #[utoipa::path(
@@ -64,9 +61,13 @@ fn refusal(request: &HttpRequest) -> Option<(u16, &'static str, &'static str)> {
         return Some((close::WRONG_ORIGIN, "not from this origin", "wrong_origin"));
     }
     let offered = offered_token(request.headers()).or_else(|| bearer(request));
-    let credentials = request.app_data::<web::Data<Credentials>>();
-    let is_valid = |token| credentials.is_some_and(|credentials| credentials.is_valid(token));
-    (!offered.is_none_or(is_valid)).then_some((close::UNAUTHORIZED, "the token is not valid", "unauthorized"))
+    let credentials = request.app_data::<web::Data<Credentials>>()?;
+    match credentials.check(offered?) {
+        Ok(()) => None,
+        Err(Unidentified::Invalid) => Some((close::UNAUTHORIZED, "the token is not valid", "unauthorized")),
+        // It may well be good: to come back is what this code asks for.
+        Err(Unidentified::Unknown) => Some((close::TRY_AGAIN, "the token cannot be checked now", "unchecked")),
+    }
 }
 
 fn offered_token(headers: &HeaderMap) -> Option<&str> {
@@ -81,5 +82,5 @@ fn is_allowed_origin(request: &HttpRequest) -> bool {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let is_own = origin.split_once("://").is_some_and(|(_, named)| Some(named) == host);
     let allowed = request.app_data::<web::Data<AllowedOrigins>>();
-    is_own || allowed.is_some_and(|allowed| allowed.0.iter().any(|one| one == origin))
+    is_own || allowed.is_some_and(|allowed| allowed.includes(origin))
 }

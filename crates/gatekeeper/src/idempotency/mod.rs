@@ -14,10 +14,10 @@ use actix_web::web::Bytes;
 use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web,
 };
+use chassis::secret::digest;
 use chassis::{ApiError, json};
 use contract::idempotency::{KeptAnswer, KeyCommand, KeyReply, KeyScope};
 use contract::{Code, CustomerId, ReservationId, problem};
-use sha2::{Digest as _, Sha256};
 
 pub use queue::{KeyQueue, KeysUnavailable};
 
@@ -116,14 +116,6 @@ async fn read(request: &mut ServiceRequest, customer_id: CustomerId) -> Result<(
     let body_digest = digest(&body);
     request.set_payload(Payload::from(body));
     Ok((scope, body_digest))
-}
-
-fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Carries the request out within its time, and tells only what was kept or need not be.

@@ -1,14 +1,14 @@
 //! API keys, checked from a list that is fetched every two seconds: no call a request, and a revoked key works no longer than
-//! that.
+//! that; a minute, at a replica that cannot reach the vault.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use chassis::secret::{digest, is_same};
 use contract::ApiKeyId;
 use contract::api::KeyRole;
 use contract::internal::KeyRecord;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Unidentified;
@@ -57,7 +57,11 @@ impl KeyRing {
         let asked = Instant::now();
         let keys = self.vault.working_api_keys().await?;
         let keys = keys.into_iter().map(|key| (key.key_id, key)).collect();
-        *self.list.write().unwrap_or_else(PoisonError::into_inner) = Some(List { keys, fetched: asked });
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        // What was asked for before is older, however late it came: a key revoked since may be in it.
+        if list.as_ref().is_none_or(|list| list.fetched < asked) {
+            *list = Some(List { keys, fetched: asked });
+        }
         Ok(())
     }
 
@@ -70,7 +74,8 @@ impl KeyRing {
             return Some(Err(Unidentified::Unknown));
         };
         let named = rest.split_once('_').and_then(|(id, _)| Uuid::try_parse(id).ok()).map(ApiKeyId);
-        let key = named.and_then(|id| list.keys.get(&id)).filter(|key| is_same(&key.secret_digest, &digest(text)));
+        let key =
+            named.and_then(|id| list.keys.get(&id)).filter(|key| is_same(&key.secret_digest, &digest(text.as_bytes())));
         Some(key.map(|key| (key.key_id, key.role)).ok_or(Unidentified::Invalid))
     }
 
@@ -90,22 +95,8 @@ impl Fresh {
     pub fn make() -> Self {
         let id = ApiKeyId::fresh();
         let text = format!("{PREFIX}{}_{}{}", id.0.simple(), Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        Self { id, digest: digest(&text), text }
+        Self { id, digest: digest(text.as_bytes()), text }
     }
-}
-
-fn digest(text: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Compared without telling how much of it was right.
-fn is_same(ours: &str, theirs: &str) -> bool {
-    let differences = ours.bytes().zip(theirs.bytes()).fold(0, |found, (ours, theirs)| found | (ours ^ theirs));
-    differences == 0 && ours.len() == theirs.len()
 }
 
 #[cfg(test)]
@@ -116,7 +107,7 @@ mod tests {
     fn a_key_shows_whose_it_is_and_nothing_else_of_it_is_kept() {
         let (one, other) = (Fresh::make(), Fresh::make());
         assert!(one.text.starts_with(&format!("osk_{}_", one.id.0.simple())));
-        assert_eq!(one.digest, digest(&one.text));
+        assert_eq!(one.digest, digest(one.text.as_bytes()));
         assert!(one.text != other.text && one.digest != other.digest && !one.text.contains(&one.digest));
     }
 }

@@ -22,7 +22,7 @@ use oidc::Issuers;
 /// Names the visitor that a box office acts for.
 pub const VISITOR_HEADER: &str = "onsale-visitor";
 /// Longest name of a visitor, in characters.
-const VISITOR_CHARS_MAX: usize = 200;
+const VISITOR_LEN_MAX: usize = 200;
 
 /// Every way to show who one is. Clones share what they know.
 #[derive(Clone)]
@@ -52,10 +52,9 @@ pub enum Unidentified {
 }
 
 impl Credentials {
-    /// Whether it is somebody's.
-    #[must_use]
-    pub fn is_valid(&self, text: &str) -> bool {
-        self.identify(text).is_ok()
+    /// Whether it is somebody's, or why not.
+    pub fn check(&self, text: &str) -> Result<(), Unidentified> {
+        self.identify(text).map(|_| ())
     }
 
     fn identify(&self, text: &str) -> Result<Shown, Unidentified> {
@@ -80,14 +79,6 @@ pub struct Known {
     pub role: Role,
     /// The key they have shown.
     pub key: Option<ApiKeyId>,
-}
-
-impl Known {
-    /// Whose requests are counted: all of a key's visitors draw from one budget, since it is free to name any number of them.
-    #[must_use]
-    pub fn counted_as(&self) -> CustomerId {
-        self.key.map_or(self.customer_id, |key| CustomerId(key.0))
-    }
 }
 
 /// Whoever has a valid token or key, and may buy.
@@ -190,9 +181,10 @@ fn check(request: &HttpRequest) -> Result<Known, ApiError> {
         .ok_or_else(|| refused("Send a token as Authorization: Bearer; POST /api/v1/sessions gives one."))?;
     let credentials = request.app_data::<web::Data<Credentials>>();
     let credentials = credentials.ok_or_else(|| refused("No tokens are accepted here."))?;
+    let visitor = visitor(request)?;
     match credentials.identify(token) {
         Ok(Shown::Token(Identity { customer_id, role })) => Ok(Known { customer_id, role, key: None }),
-        Ok(Shown::Key(key, role)) => key_holder(request, key, role),
+        Ok(Shown::Key(key, role)) => Ok(key_holder(key, role, visitor)),
         Err(Unidentified::Invalid) => Err(refused("The token is not valid, or not any more.")),
         // No refusal: it may well be good.
         Err(Unidentified::Unknown) => {
@@ -203,28 +195,26 @@ fn check(request: &HttpRequest) -> Result<Known, ApiError> {
 
 /// A box office acts for the visitor it names, who is a customer of its own: no key reaches another's customers, nor those
 /// who buy for themselves.
-fn key_holder(request: &HttpRequest, key: ApiKeyId, role: KeyRole) -> Result<Known, ApiError> {
+fn key_holder(key: ApiKeyId, role: KeyRole, visitor: Option<&str>) -> Known {
     let role = match role {
         KeyRole::BoxOffice => Role::Customer,
         KeyRole::Operator => Role::Operator,
     };
-    let mut named = request.headers().get_all(VISITOR_HEADER);
-    let visitor = match (named.next(), named.next()) {
-        (None, _) => key.0,
-        (Some(name), None) => {
-            let name = name.to_str().unwrap_or_default();
-            if name.is_empty() || name.chars().count() > VISITOR_CHARS_MAX {
-                return Err(visitor_malformed());
-            }
-            Uuid::new_v5(&key.0, name.as_bytes())
-        }
-        _ => return Err(visitor_malformed()),
-    };
-    Ok(Known { customer_id: CustomerId(visitor), role, key: Some(key) })
+    let customer = visitor.map_or(key.0, |name| Uuid::new_v5(&key.0, name.as_bytes()));
+    Known { customer_id: CustomerId(customer), role, key: Some(key) }
 }
 
-fn visitor_malformed() -> ApiError {
-    ApiError::malformed(format!(
-        "Onsale-Visitor is sent once and has 1 to {VISITOR_CHARS_MAX} visible ASCII characters."
-    ))
+/// The visitor that is named. Only a key's holder is heard about it, but what is no name is one from nobody.
+fn visitor(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
+    let mut named = request.headers().get_all(VISITOR_HEADER);
+    let Some(name) = named.next() else { return Ok(None) };
+    let is_plain = |name: &&str| {
+        (1..=VISITOR_LEN_MAX).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    };
+    let name = name.to_str().ok().filter(is_plain).filter(|_| named.next().is_none());
+    name.map(Some).ok_or_else(|| {
+        ApiError::malformed(format!(
+            "Onsale-Visitor is sent once and has 1 to {VISITOR_LEN_MAX} visible ASCII characters."
+        ))
+    })
 }

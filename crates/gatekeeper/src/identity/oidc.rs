@@ -1,6 +1,7 @@
 //! Tokens of other issuers: each issuer's public keys are fetched, kept and renewed in the background, and a
 //! token is checked without a call.
 
+use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -41,26 +42,45 @@ const KEYS_KEPT: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tokens of other issuers")]
 pub struct OidcSettings {
-    /// Issuers by the rules of `OpenID` Connect, such as `https://id.example/realms/tickets`; separated by commas. Their keys are found by
+    /// Issuers of other tokens (Open ID Connect), such as `https://id.example/realms/tickets`; separated by commas. Their keys are found by
     /// discovery.
-    #[arg(long = "oidc-issuer", env = "ONSALE_OIDC_ISSUERS", value_delimiter = ',', value_parser = read_issuer)]
-    pub issuers: Vec<String>,
+    #[arg(long = "oidc-issuers", env = "ONSALE_OIDC_ISSUERS", default_value = "", hide_default_value = true)]
+    pub issuers: IssuerNames,
 
     /// The audience their tokens must be meant for.
     #[arg(long = "oidc-audience", env = "ONSALE_OIDC_AUDIENCE", default_value = "onsale-api")]
     pub audience: String,
+
+    /// Those of them whose word on roles counts; everybody else's customers are customers. None unless named.
+    #[arg(
+        long = "oidc-staff-issuers",
+        env = "ONSALE_OIDC_STAFF_ISSUERS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub staff_issuers: IssuerNames,
 
     /// The claim with their roles; dots lead into it. "onsale-operator" and "onsale-admin" count.
     #[arg(long = "oidc-roles-claim", env = "ONSALE_OIDC_ROLES_CLAIM", default_value = "roles")]
     pub roles_claim: String,
 }
 
-/// Keys travel by TLS, or not at all; on one's own machine there is nobody between.
-fn read_issuer(text: &str) -> Result<String, String> {
-    if is_safe(text) {
-        return Ok(text.trim().to_owned());
+/// Issuers as they name themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssuerNames(Vec<String>);
+
+impl FromStr for IssuerNames {
+    type Err = String;
+
+    /// Separated by commas. Keys travel by TLS, or not at all; on one's own machine there is nobody between.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let read = |name: &str| {
+            let issuer = is_safe(name).then(|| name.to_owned());
+            issuer.ok_or_else(|| format!("{name:?} is not an https:// address (http:// on this machine alone)"))
+        };
+        names.map(read).collect::<Result<_, _>>().map(Self)
     }
-    Err(format!("{text:?} is not an https:// address"))
 }
 
 fn is_safe(address: &str) -> bool {
@@ -76,7 +96,8 @@ pub struct Issuers(Arc<[Arc<Issuer>]>);
 struct Issuer {
     name: String,
     audience: String,
-    roles_claim: String,
+    /// Where it says who is an operator or an administrator, if it may.
+    roles_claim: Option<String>,
     keys: RwLock<Option<Keys>>,
     unknown_key: Notify,
 }
@@ -107,16 +128,18 @@ impl Issuers {
     /// Begins to fetch their keys, in the background.
     pub fn start(settings: &OidcSettings) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(REPLY_WAIT).redirect(Policy::none()).build()?;
-        let issuers = settings.issuers.iter().map(|name| {
+        let issuers = settings.issuers.0.iter().map(|name| {
             Arc::new(Issuer {
                 name: name.clone(),
                 audience: settings.audience.clone(),
-                roles_claim: settings.roles_claim.clone(),
+                roles_claim: settings.staff_issuers.0.contains(name).then(|| settings.roles_claim.clone()),
                 keys: RwLock::default(),
                 unknown_key: Notify::new(),
             })
         });
         let issuers: Arc<[_]> = issuers.collect();
+        let strange = settings.staff_issuers.0.iter().find(|staff| !settings.issuers.0.contains(staff));
+        ensure!(strange.is_none(), "{strange:?} is among the staff's issuers and not among the issuers");
         for issuer in issuers.iter() {
             tokio::spawn(issuer.clone().renew(http.clone()));
         }
@@ -141,8 +164,10 @@ impl Issuer {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Unidentified::Invalid)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let keys = keys.as_ref().filter(|keys| keys.fetched.elapsed() < KEYS_KEPT).ok_or(Unidentified::Unknown)?;
-        let is_named = |key: &&Key| header.kid.is_none() || key.kid == header.kid;
-        let mut named = keys.keys.iter().filter(is_named).peekable();
+        let is_named = |key: &Key| header.kid.is_none() || key.kid == header.kid;
+        // Without a name there is one it could be, or none: not a try of each.
+        let is_plain = header.kid.is_some() || keys.keys.len() == 1;
+        let mut named = keys.keys.iter().filter(|key| is_plain && is_named(key)).peekable();
         if named.peek().is_none() {
             self.unknown_key.notify_one();
         }
@@ -157,7 +182,11 @@ impl Issuer {
         });
         let claims = claims.ok_or(Unidentified::Invalid)?;
         let subject = claims["sub"].as_str().filter(|subject| !subject.is_empty()).ok_or(Unidentified::Invalid)?;
-        Ok(Identity { customer_id: self.customer(subject), role: role(&claims, &self.roles_claim) })
+        Ok(Identity { customer_id: self.customer(subject), role: self.role(&claims) })
+    }
+
+    fn role(&self, claims: &Value) -> Role {
+        self.roles_claim.as_ref().map_or(Role::Customer, |claim| role(claims, claim))
     }
 
     /// The same person at the same issuer is always the same customer, and nobody else is.
@@ -242,7 +271,8 @@ impl Key {
 
 /// The highest role that the claim names; a customer's, if it names none.
 fn role(claims: &Value, claim: &str) -> Role {
-    let named = claim.split('.').try_fold(claims, |value, name| value.get(name));
+    // The claim's name itself may have dots in it, as an address has.
+    let named = claims.get(claim).or_else(|| claim.split('.').try_fold(claims, |value, name| value.get(name)));
     let has = |role: &str| match named {
         Some(Value::String(text)) => text.split(' ').any(|word| word == role),
         Some(Value::Array(roles)) => roles.iter().any(|name| name == role),
@@ -266,6 +296,8 @@ mod tests {
         assert_eq!(found(json!({ "roles": ["onsale-operator"] }), "roles"), Role::Operator);
         assert_eq!(found(json!({ "roles": ["onsale-operator", "onsale-admin"] }), "roles"), Role::Admin);
         assert_eq!(found(json!({ "scope": "openid onsale-admin" }), "scope"), Role::Admin);
+        let address = "https://onsale.example/roles";
+        assert_eq!(found(json!({ address: ["onsale-admin"] }), address), Role::Admin);
         assert_eq!(found(json!({ "realm_access": { "roles": ["onsale-admin"] } }), "realm_access.roles"), Role::Admin);
         for other in [
             json!({}),
@@ -280,17 +312,13 @@ mod tests {
     #[test]
     fn keys_are_fetched_by_tls_or_from_this_machine() {
         for good in ["https://id.example", "http://127.0.0.1:1/x", "http://localhost:8"] {
-            assert!(read_issuer(good).is_ok(), "{good}");
+            assert_eq!(good.parse(), Ok(IssuerNames(vec![good.to_owned()])));
         }
-        for bad in [
-            "",
-            "id.example",
-            "http://id.example",
-            "ftp://id.example",
-            "http://127.0.0.1.example",
-            "file:///etc/passwd",
-        ] {
-            assert!(read_issuer(bad).is_err(), "{bad}");
+        assert_eq!("".parse(), Ok(IssuerNames::default()));
+        for bad in
+            ["id.example", "http://id.example", "ftp://id.example", "http://127.0.0.1.example", "file:///etc/passwd"]
+        {
+            assert!(bad.parse::<IssuerNames>().is_err(), "{bad}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::CustomerId;
+use contract::{ApiKeyId, CustomerId};
 
 use super::{Budget, Kind};
 use crate::scripts::draw_tokens::Drawn;
@@ -15,6 +15,8 @@ use crate::scripts::draw_tokens::Drawn;
 const ACCOUNTS_MAX: usize = 100_000;
 /// Workers seldom wait for one another.
 const SHARDS: usize = 16;
+/// Accounts are looked through for those to be forgotten no more often than this.
+const LOOK_APART: Duration = Duration::from_secs(1);
 /// After Redis could not be asked nobody tries again for this long.
 const OPEN_TIME: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,8 @@ const OPEN_TIME: Duration = Duration::from_secs(1);
 pub enum Subject {
     /// Whoever the token names.
     Customer(CustomerId),
+    /// A key of a box office or a program, with all of its visitors.
+    Key(ApiKeyId),
     /// Where they come from; see [`Subject::of_address`].
     Address(IpAddr),
 }
@@ -60,7 +64,27 @@ struct Account {
 /// All accounts of this replica.
 pub struct Accounts {
     hasher: RandomState,
-    shards: [Mutex<HashMap<Key, Account>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    accounts: HashMap<Key, Account>,
+    looked_through: Option<Instant>,
+}
+
+impl Shard {
+    /// Makes room for one more. Whoever has not been here for a whole window has a full bucket, and is forgotten; if that is
+    /// not enough, all are, and their tenths are lent anew.
+    fn make_room(&mut self, now: Instant) {
+        if self.looked_through.is_none_or(|at| now.saturating_duration_since(at) >= LOOK_APART) {
+            self.looked_through = Some(now);
+            self.accounts.retain(|_, account| now.saturating_duration_since(account.seen) < account.window);
+        }
+        if self.accounts.len() >= ACCOUNTS_MAX / SHARDS {
+            self.accounts.clear();
+        }
+    }
 }
 
 impl Default for Accounts {
@@ -97,15 +121,11 @@ impl Accounts {
     ) -> T {
         let key = Key(kind, subject);
         let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
-        let mut accounts = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        if accounts.len() >= ACCOUNTS_MAX / SHARDS && !accounts.contains_key(&key) {
-            // Whoever has not been here for a whole window has a full bucket.
-            accounts.retain(|_, account| now.saturating_duration_since(account.seen) < account.window);
-            if accounts.len() >= ACCOUNTS_MAX / SHARDS {
-                accounts.clear();
-            }
+        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.accounts.len() >= ACCOUNTS_MAX / SHARDS && !shard.accounts.contains_key(&key) {
+            shard.make_room(now);
         }
-        act(accounts.entry(key).or_insert_with(|| Account::new(budget, now)))
+        act(shard.accounts.entry(key).or_insert_with(|| Account::new(budget, now)))
     }
 }
 
@@ -154,6 +174,8 @@ impl Account {
                 Ok(self.spend())
             }
             Some(Drawn { granted: 0, wait, .. }) => {
+                // Whatever Redis' clock says, an empty bucket is full again after its window.
+                let wait = wait.min(budget.window);
                 self.refused_until = Some(now + wait);
                 self.left = 0.0;
                 Err(wait)
@@ -242,7 +264,7 @@ mod tests {
         for _ in 0..ACCOUNTS_MAX * 3 / 2 {
             granted(&accounts, customer(), now);
         }
-        let kept: usize = accounts.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+        let kept: usize = accounts.shards.iter().map(|shard| shard.lock().unwrap().accounts.len()).sum();
         assert!(kept <= ACCOUNTS_MAX, "{kept}");
     }
 }

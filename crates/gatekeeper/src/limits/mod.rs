@@ -12,7 +12,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{Error, web};
+use actix_web::{Error, HttpRequest, web};
 use chassis::ApiError;
 use contract::{Code, Problem};
 
@@ -20,7 +20,7 @@ pub use accounts::{Accounts, Subject};
 pub use address::{Proxies, client_address};
 pub use settings::{Budget, LimitSettings, Switch};
 
-use crate::identity;
+use crate::identity::{self, Known};
 use crate::metrics::GateMetrics;
 use crate::scripts::draw_tokens;
 use crate::service::Gate;
@@ -79,20 +79,36 @@ impl Limits {
         Self { settings, accounts: Accounts::default(), metrics }
     }
 
-    /// What the budgets of a request say: the first that refuses, or the one that has the least left.
-    async fn ask(&self, gate: &Gate, kind: Kind, subjects: impl IntoIterator<Item = Subject>) -> Option<Word> {
-        let mut tightest: Option<Word> = None;
-        for subject in subjects {
-            let Some(budget) = self.settings.budget(kind, subject) else { continue };
-            let word = Word { subject, budget, left: self.take(gate, kind, subject, budget).await };
-            if word.left.is_err() {
-                return Some(word);
-            }
-            if tightest.as_ref().is_none_or(|other| word.left < other.left) {
-                tightest = Some(word);
+    /// What the budgets of a request say: the first that refuses, or the one that has the least left. The address is asked first:
+    /// who shares one with somebody hasty pays for it once, not twice; and no token is looked at for an address that is over.
+    async fn ask(&self, gate: &Gate, kind: Kind, request: &HttpRequest) -> Option<Word> {
+        let address = client_address(request, &self.settings.trusted_proxies).map(Subject::of_address);
+        let of_address = self.word(gate, kind, address).await;
+        if of_address.as_ref().is_some_and(|word| word.left.is_err()) {
+            return of_address;
+        }
+        let of_caller = self.word(gate, kind, identity::of(request).ok().map(Subject::of_caller)).await;
+        [of_caller, of_address].into_iter().flatten().min_by_key(|word| word.left.ok())
+    }
+
+    async fn word(&self, gate: &Gate, kind: Kind, subject: Option<Subject>) -> Option<Word> {
+        let subject = subject?;
+        let budget = self.settings.budget(kind, subject)?;
+        Some(Word { subject, budget, left: self.take(gate, kind, subject, budget).await })
+    }
+
+    /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself.
+    pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: usize) -> Result<(), ApiError> {
+        if self.settings.limits == Switch::Off {
+            return Ok(());
+        }
+        for _ in 0..more {
+            if let Some(Word { subject, left: Err(wait), .. }) = self.ask(gate, kind, request).await {
+                self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
+                return Err(too_many(kind, subject, wait));
             }
         }
-        tightest
+        Ok(())
     }
 
     /// Takes one token, and draws some from Redis first if none is at hand. Whoever cannot be told no by Redis is let through.
@@ -109,6 +125,11 @@ impl Limits {
             Ask::Refused(wait) => Err(wait),
             Ask::Draw(_) => {
                 let drawn = draw_tokens::call(&gate.link, kind, subject, budget).await;
+                if let Err(error) = &drawn {
+                    // Told once a second for each account at most: after that nobody asks for as long.
+                    self.metrics.limits_open.inc();
+                    tracing::warn!(%error, kind = kind.as_str(), "a budget cannot be asked; requests are let through");
+                }
                 self.accounts.drawn(kind, subject, budget, drawn.ok(), Instant::now())
             }
         }
@@ -126,9 +147,7 @@ pub async fn keep(
         return then(request).await;
     };
     let kind = if matches!(*request.method(), Method::GET | Method::HEAD) { Kind::Reads } else { kind };
-    let customer = identity::of(request.request()).ok().map(|identity| Subject::Customer(identity.counted_as()));
-    let address = client_address(request.request(), &limits.settings.trusted_proxies).map(Subject::of_address);
-    let Some(word) = limits.ask(&gate, kind, [customer, address].into_iter().flatten()).await else {
+    let Some(word) = limits.ask(&gate, kind, request.request()).await else {
         return then(request).await;
     };
     let mut response = match word.left {
@@ -179,11 +198,28 @@ impl Subject {
         Self::Address(address::counted_as(address))
     }
 
+    /// Whoever has shown a token, or a key.
+    #[must_use]
+    pub fn of_caller(known: Known) -> Self {
+        known.key.map_or(Self::Customer(known.customer_id), Self::Key)
+    }
+
+    /// Which one.
+    #[must_use]
+    pub fn id(self) -> String {
+        match self {
+            Self::Customer(customer) => customer.to_string(),
+            Self::Key(key) => key.to_string(),
+            Self::Address(address) => address.to_string(),
+        }
+    }
+
     /// What it is, for headers, metrics and people.
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
             Self::Customer(_) => "customer",
+            Self::Key(_) => "key",
             Self::Address(_) => "address",
         }
     }

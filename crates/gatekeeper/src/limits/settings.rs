@@ -73,31 +73,43 @@ pub struct LimitSettings {
     #[arg(long, env = "ONSALE_LIMITS", value_enum, default_value = "on")]
     pub limits: Switch,
 
-    /// What a customer may read.
+    /// Reads of one customer.
     #[arg(long, env = "ONSALE_CUSTOMER_READS", default_value = "60/3")]
     pub customer_reads: Budget,
 
-    /// How often a customer may hold, extend and release.
+    /// Holds of one customer: taken, extended, released.
     #[arg(long, env = "ONSALE_CUSTOMER_HOLDS", default_value = "20/10")]
     pub customer_holds: Budget,
 
-    /// How often a customer may book, pay and cancel.
+    /// What one customer changes for good: bookings, payments, cancellations, profiles; events and API keys.
     #[arg(long, env = "ONSALE_CUSTOMER_BOOKINGS", default_value = "20/10")]
     pub customer_bookings: Budget,
 
-    /// What all at one address may read together.
+    /// Reads by one API key, all of its visitors together.
+    #[arg(long, env = "ONSALE_KEY_READS", default_value = "600/6")]
+    pub key_reads: Budget,
+
+    /// Holds by one API key.
+    #[arg(long, env = "ONSALE_KEY_HOLDS", default_value = "200/20")]
+    pub key_holds: Budget,
+
+    /// What one API key changes for good.
+    #[arg(long, env = "ONSALE_KEY_BOOKINGS", default_value = "200/20")]
+    pub key_bookings: Budget,
+
+    /// Reads of all at one address together.
     #[arg(long, env = "ONSALE_ADDRESS_READS", default_value = "600/6")]
     pub address_reads: Budget,
 
-    /// How often all at one address may hold, extend and release.
+    /// Holds of all at one address.
     #[arg(long, env = "ONSALE_ADDRESS_HOLDS", default_value = "200/20")]
     pub address_holds: Budget,
 
-    /// How often all at one address may book, pay and cancel.
+    /// What all at one address change for good.
     #[arg(long, env = "ONSALE_ADDRESS_BOOKINGS", default_value = "200/20")]
     pub address_bookings: Budget,
 
-    /// How many guests may be made from one address.
+    /// New guests from one address.
     #[arg(long, env = "ONSALE_ADDRESS_SESSIONS", default_value = "100/20")]
     pub address_sessions: Budget,
 
@@ -114,7 +126,10 @@ impl LimitSettings {
             (Subject::Customer(_), Kind::Holds) => Some(self.customer_holds),
             (Subject::Customer(_), Kind::Bookings) => Some(self.customer_bookings),
             // Whoever has a token already and makes a guest is counted by address, as everybody.
-            (Subject::Customer(_), Kind::Sessions) => None,
+            (Subject::Customer(_) | Subject::Key(_), Kind::Sessions) => None,
+            (Subject::Key(_), Kind::Reads) => Some(self.key_reads),
+            (Subject::Key(_), Kind::Holds) => Some(self.key_holds),
+            (Subject::Key(_), Kind::Bookings) => Some(self.key_bookings),
             (Subject::Address(_), Kind::Reads) => Some(self.address_reads),
             (Subject::Address(_), Kind::Holds) => Some(self.address_holds),
             (Subject::Address(_), Kind::Bookings) => Some(self.address_bookings),

@@ -30,7 +30,7 @@ fn own(operation: &str) -> &'static [Code] {
         "holds_create" => &[NotFound, SoldOut, SeatTaken, HoldExpired, InProgress, LimitExceeded, NotBookable],
         "holds_read" | "holds_release" => &[NotFound, HoldExpired, InProgress],
         "holds_extend" => &[NotFound, HoldExpired, InProgress, NotBookable],
-        "seats_lock" => &[Malformed, NotFound, SeatTaken, LimitExceeded, NotBookable],
+        "seats_lock" => &[Malformed, NotFound, SeatTaken, HoldExpired, LimitExceeded, NotBookable],
         "seats_unlock" => &[Malformed, NotFound, InProgress],
         "seats_available" | "seats_all" | "live_watch" => &[Malformed, NotFound],
         "bookings_read" | "events_read" | "seats_map" | "seats_states" | "profile_read" => &[NotFound],
@@ -42,7 +42,7 @@ fn own(operation: &str) -> &'static [Code] {
 
 fn asks_redis(operation: &str) -> bool {
     let (tag, name) = operation.split_once('_').unwrap_or_default();
-    matches!(operation, "bookings_create" | "events_audit" | "activity_read" | "live_watch")
+    matches!(operation, "bookings_create" | "events_audit" | "activity_read")
         || tag == "holds"
         || (tag == "seats" && name != "map")
 }
@@ -55,9 +55,8 @@ fn codes(operation: &Value) -> Vec<Code> {
     let mut codes = own(name).to_vec();
     let mut add = |applies: bool, more: &[Code]| codes.extend(more.iter().filter(|_| applies));
     add(true, ALWAYS);
-    add(operation.get("security").is_some(), &[Code::Unauthorized]);
-    // A header that only some send is malformed for them alone; a wrong visitor is.
-    add(operation.get("security").is_some(), &[Code::Malformed]);
+    // Where a key is accepted, the name of its visitor may be malformed.
+    add(operation.get("security").is_some(), &[Code::Unauthorized, Code::Malformed]);
     add(operation.get("requestBody").is_some(), OF_BODIES);
     add(takes_key, OF_KEYS);
     add(asks_redis(name), OF_INVENTORY);

@@ -81,7 +81,7 @@ fn replies() -> Vec<(&'static str, Value)> {
             json!({ "event_id": EVENT, "admitted": 1_080, "server_time": "2026-01-15T09:00:04Z",
             "refused": { "sold_out": 51_204, "seat_taken": 803, "limit_exceeded": 12, "not_bookable": 4 } }),
         ),
-        ("ApiKeyView", key),
+        ("ApiKeys", json!({ "items": [key] })),
         ("FreshApiKey", fresh),
         (
             "LogPage",
@@ -105,7 +105,7 @@ pub(super) fn enter(api: &mut Value) {
 #[cfg(test)]
 mod tests {
     use contract::api::{
-        ActivityView, ApiKeyView, AuditView, BookingView, Confirmation, EventChange, EventView, FreshApiKey, HoldView,
+        ActivityView, ApiKeys, AuditView, BookingView, Confirmation, EventChange, EventView, FreshApiKey, HoldView,
         LogPage, NewApiKey, NewBooking, NewEvent, NewHold, Page, Profile, SeatMap, SeatStates, Session, TicketView,
     };
     use serde::Serialize;
@@ -149,7 +149,7 @@ mod tests {
                 "BookingView" => is::<BookingView>(example),
                 "AuditView" => is::<AuditView>(example),
                 "ActivityView" => is::<ActivityView>(example),
-                "ApiKeyView" => is::<ApiKeyView>(example),
+                "ApiKeys" => is::<ApiKeys>(example),
                 "FreshApiKey" => is::<FreshApiKey>(example),
                 "LogPage" => is::<LogPage>(example),
                 other => panic!("{other} has an example and no type"),

@@ -97,7 +97,10 @@ struct Common;
 impl Modify for Common {
     fn modify(&self, api: &mut OpenApi) {
         api.servers = Some(vec![Server::new(paths::API)]);
-        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description =
+            Some("A token of `POST /sessions`, of `onsale token` or of an issuer that was named, or an API key".into());
+        let bearer = SecurityScheme::Http(bearer);
         api.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     }
 }

@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::ScriptError;
 use super::call::{is_broken, new_command, script_hash, send_script};
+use crate::keys;
 use crate::limits::{Budget, Kind, Subject};
 use crate::link::Link;
 
@@ -31,7 +32,13 @@ pub struct Drawn {
 pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> Result<Drawn, ScriptError> {
     let mut command = new_command("EVALSHA");
     let interval_us = (budget.window.as_secs_f64() * 1e6 / f64::from(budget.tokens)).to_string();
-    command.arg(&*HASH).arg(1).arg(key(kind, subject)).arg(budget.share()).arg(budget.tokens).arg(interval_us);
+    command
+        .arg(&*HASH)
+        .arg(1)
+        .arg(keys::bucket(kind.as_str(), subject.kind(), &subject.id()))
+        .arg(budget.share())
+        .arg(budget.tokens)
+        .arg(interval_us);
     let live = link.live().await?;
     let value = send_script(&mut live.connection.clone(), &command, SOURCE).await.map_err(|source| {
         if is_broken(&source) {
@@ -40,14 +47,6 @@ pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> 
         ScriptError::Redis { script: NAME, source }
     })?;
     read(&value).ok_or_else(|| ScriptError::Unknown { script: NAME, reply: format!("{value:?}") })
-}
-
-/// Buckets are spread over a cluster by whose they are.
-fn key(kind: Kind, subject: Subject) -> String {
-    match subject {
-        Subject::Customer(customer) => format!("limit:{}:{{{customer}}}", kind.as_str()),
-        Subject::Address(address) => format!("limit:{}:{{{address}}}", kind.as_str()),
-    }
 }
 
 pub(crate) fn read(value: &Value) -> Option<Drawn> {

@@ -23,10 +23,10 @@ pub async fn list(gate: &Gate) -> Result<Vec<ApiKeyView>, ServiceError> {
 }
 
 /// Ends a key.
-pub async fn revoke(gate: &Gate, ring: &KeyRing, origin: &Origin, id: ApiKeyId) -> Result<ApiKeyView, ServiceError> {
-    let key = gate.vault.revoke_api_key(id, origin).await?.ok_or(ServiceError::NotFound("API key"))?;
+pub async fn revoke(gate: &Gate, ring: &KeyRing, origin: &Origin, id: ApiKeyId) -> Result<(), ServiceError> {
+    gate.vault.revoke_api_key(id, origin).await?.ok_or(ServiceError::NotFound("API key"))?;
     renew(ring).await;
-    Ok(key)
+    Ok(())
 }
 
 /// At the others it works, or not any more, within two seconds; here, at once.

@@ -14,7 +14,8 @@ pub async fn traces(system: &System) -> (usize, i64) {
     let keys = keys.iter().filter(|key| !key.ends_with(":loading")).count();
     let rows = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM reservations) + (SELECT count(*) FROM customers) \
                 + (SELECT count(*) FROM bookings) + (SELECT count(*) FROM booking_items) + (SELECT count(*) FROM journal) \
-                + (SELECT count(*) FROM tiers) + (SELECT count(*) FROM seats)";
+                + (SELECT count(*) FROM tiers) + (SELECT count(*) FROM seats) + (SELECT count(*) FROM audit_log) \
+                + (SELECT count(*) FROM api_keys) + (SELECT count(*) FROM profiles) + (SELECT count(*) FROM idempotency_keys)";
     (keys, system.postgres().await.query_one(rows, &[]).await.unwrap().get(0))
 }
 

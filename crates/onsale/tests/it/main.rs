@@ -6,6 +6,7 @@
 #![expect(clippy::too_many_lines, reason = "a table of cases is long and still one idea")]
 
 mod api_keys;
+mod api_page;
 mod audit_log;
 mod bad_input;
 mod crashes;

@@ -95,6 +95,7 @@ async fn system(issuer: &Issuer) -> Private {
     let url = issuer.url.clone();
     private_with(move |options| {
         options.gatekeeper_env.push(("ONSALE_OIDC_ISSUERS".into(), url.clone()));
+        options.gatekeeper_env.push(("ONSALE_OIDC_STAFF_ISSUERS".into(), url.clone()));
         options.gatekeeper_env.push(("ONSALE_OIDC_AUDIENCE".into(), "tickets".into()));
         options.gatekeeper_env.push(("ONSALE_OIDC_ROLES_CLAIM".into(), "realm_access.roles".into()));
     })

@@ -4,8 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 use stack::client::Answer;
 
-use crate::hostile::without_request_id;
-use crate::support::{System, hold, shared};
+use crate::support::{System, hold, shared, without_request_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_can_use_a_hold() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::api::{AuditView, EventView, HoldView, NewEvent};
+use contract::api::{AuditView, EventView, FreshApiKey, HoldView, NewEvent};
 use contract::{EventId, TierId};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
@@ -57,6 +57,23 @@ impl System {
     /// The guests' connections spread over the gatekeepers themselves, past nginx.
     pub fn spread(&self, guests: &[Client]) -> Vec<Client> {
         guests.iter().zip(self.ready.replicas.iter().cycle()).map(|(guest, replica)| guest.at(replica)).collect()
+    }
+
+    /// A key, shown this once.
+    pub async fn make_api_key(&self, role: &str) -> FreshApiKey {
+        let new = serde_json::json!({ "name": "Box office, main hall", "role": role });
+        self.admin.post("/api/v1/api-keys", &new).await.unwrap().into().unwrap()
+    }
+
+    /// Whoever has the key, once every replica knows it.
+    pub async fn holder_of(&self, key: &FreshApiKey) -> Client {
+        let client = self.admin.with_token(&key.api_key);
+        for replica in &self.ready.replicas {
+            let at = client.at(replica);
+            eventually("the key is known", SOON, async || at.get("/api/v1/bookings").await.unwrap().status == 200)
+                .await;
+        }
+        client
     }
 
     pub async fn create(&self, new: &NewEvent) -> EventView {
@@ -298,4 +315,12 @@ impl Crowd {
 pub fn booked(answers: &[Answer]) -> Vec<uuid::Uuid> {
     let created = answers.iter().filter(|answer| answer.status == 201);
     created.map(|answer| answer.body["booking_id"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// The same answer to everybody, but for what names the request.
+pub fn without_request_id(mut body: serde_json::Value) -> serde_json::Value {
+    if let Some(problem) = body.as_object_mut() {
+        problem.remove("request_id");
+    }
+    body
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use stack::Stack;
 use stack::options::Certificates;
 use stack::process::{Spec, give_to_servers, tail};
 use stack::tools::Tools;
@@ -12,14 +13,17 @@ use tempfile::TempDir;
 
 use crate::support::{Private, eventually, private_with};
 
-/// An authority, and a server's certificate by it.
-fn certificates(folder: &Path) -> Certificates {
+/// Where the servers are.
+const HERE: &str = "127.0.0.1";
+
+/// An authority, and a server's certificate by it, for this name.
+fn certificates(folder: &Path, name: &str) -> Certificates {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let server = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
     let write = |name: &str, text: String| {
         let path = folder.join(name);
@@ -50,7 +54,7 @@ async fn encrypted(certificates: &Certificates) -> Private {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_and_postgres_are_spoken_to_by_tls() {
     let folder = folder();
-    let system = encrypted(&certificates(folder.path())).await;
+    let system = encrypted(&certificates(folder.path(), HERE)).await;
     let (event, tier) = system.tier_event(10).await;
     let seats = system.seat_event().await;
     let guest = system.guest().await;
@@ -72,8 +76,8 @@ async fn redis_and_postgres_are_spoken_to_by_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_vouched_for_by_somebody_else_is_not_believed() {
     let (folder, strange) = (folder(), folder());
-    let system = encrypted(&certificates(folder.path())).await;
-    let strange = certificates(strange.path());
+    let system = encrypted(&certificates(folder.path(), HERE)).await;
+    let strange = certificates(strange.path(), HERE);
     let secrets = std::fs::read(system.stack.data().join("secrets.json")).unwrap();
     let secrets: stack::secrets::Secrets = serde_json::from_slice(&secrets).unwrap();
     let tools = Tools::find().unwrap();
@@ -126,4 +130,14 @@ async fn who_is_vouched_for_by_somebody_else_is_not_believed() {
     .await;
     gatekeeper.kill().unwrap();
     gatekeeper.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_for_another_name_is_not_believed() {
+    let folder = folder();
+    let tls = Some(certificates(folder.path(), "elsewhere.example"));
+    let options = stack::Options { tls, restart: false, ..stack::Options::default() };
+    let started = tokio::task::spawn_blocking(move || Stack::start(&options, std::sync::Arc::new(|_| ())).err());
+    let why = started.await.unwrap().unwrap().to_string();
+    assert!(why.contains("Postgres cannot be believed") && why.contains("not valid for name"), "{why}");
 }

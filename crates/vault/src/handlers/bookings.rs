@@ -8,8 +8,8 @@ use contract::api::{Confirmation, Page};
 use contract::internal::{Booking, BookingAnswer};
 use contract::{CustomerId, ReservationId};
 
+use super::Cause;
 use super::events::Paging;
-use super::trust::Cause;
 use crate::committer::{Answer, Command, Committer};
 use crate::store::Store;
 

@@ -8,7 +8,7 @@ use contract::api::{EventChange, NewEvent, Page};
 use contract::internal::{EpochRequest, EventRecord, Projection, VaultAudit};
 use serde::Deserialize;
 
-use super::trust::Cause;
+use super::Cause;
 use crate::store::Store;
 
 /// Which page of a list.

@@ -19,6 +19,8 @@ impl Store {
     ) -> Result<ApiKeyView, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
+        // One is made at a time, so that there are never more than there may be.
+        tx.execute("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", &[]).await?;
         let working: i64 = tx.query_one("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL", &[]).await?.get(0);
         if working >= API_KEYS_MAX {
             return Err(StoreError::Refused(format!("{API_KEYS_MAX} keys work already; revoke one first")));

@@ -15,20 +15,12 @@ const LIMIT_MAX: u32 = 200;
 
 const INSERT: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids, detail) \
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-// A row is one transaction; its changes are told apart by their place in it. What is filtered by is looked for in the arrays
-// first, so that rows nobody asked for are not taken apart.
-const READ: &str = "
-    SELECT entry_no, place, changed_at, event_id, action, actor_kind, actor, subject, request_id, detail
-    FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids) WITH ORDINALITY
-        AS change (action, actor_kind, actor, subject, request_id, place)
-    WHERE ($1::uuid IS NULL OR event_id = $1)
-        AND ($2::uuid IS NULL OR (actors @> ARRAY[$2] AND actor = $2))
-        AND ($3::uuid IS NULL OR (subjects @> ARRAY[$3] AND subject = $3))
-        AND ($4::text IS NULL OR (actions @> ARRAY[$4] AND action = $4))
-        AND ($5::bigint IS NULL OR entry_no <= $5)
-        AND ($5::bigint IS NULL OR (entry_no, place) < ($5, $6))
-    ORDER BY entry_no DESC, place DESC
-    LIMIT $7";
+// A row is one transaction; its changes are told apart by their place in it.
+const READ: &str = "SELECT entry_no, place, changed_at, event_id, action, actor_kind, actor, subject, request_id, detail \
+    FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids) WITH ORDINALITY \
+    AS change (action, actor_kind, actor, subject, request_id, place)";
+/// Pages that are read at a time: an operator who looks for something rare is not to take the connections that bookings need.
+pub(super) const READS_MAX: usize = 2;
 
 /// What one transaction changed, as columns.
 #[derive(Debug, Default)]
@@ -88,19 +80,56 @@ impl Store {
         let before = filter.before.as_deref().map(cursor).transpose()?;
         let (before_no, before_place) = before.unzip();
         let (event, action) = (filter.event_id.map(|event| event.0), filter.action.map(Action::as_str));
-        let client = self.client().await?;
-        let statement = client.prepare_cached(READ).await?;
+        // Only what is asked for is part of the question, so that an index is used where there is one. What is looked for is
+        // looked for in the arrays first: rows that do not have it are not taken apart.
+        let mut question = Question::default();
+        question.add(event.as_ref().map(|value| value as _), "event_id = $value");
+        question
+            .add(filter.actor.as_ref().map(|value| value as _), "actors @> ARRAY[$value]::uuid[] AND actor = $value");
+        question.add(
+            filter.subject.as_ref().map(|value| value as _),
+            "subjects @> ARRAY[$value]::uuid[] AND subject = $value",
+        );
+        question.add(action.as_ref().map(|value| value as _), "actions @> ARRAY[$value]::text[] AND action = $value");
+        question.add(before_no.as_ref().map(|value| value as _), "entry_no <= $value");
+        question.add(before_place.as_ref().map(|value| value as _), "(entry_no < $before OR place < $value)");
         // One more than asked for tells whether there is a next page.
         let most = i64::from(limit) + 1;
-        let parameters: [&(dyn ToSql + Sync); 7] =
-            [&event, &filter.actor, &filter.subject, &action, &before_no, &before_place, &most];
-        let rows = client.query(&statement, &parameters).await?;
+        let text = question.text(&most);
+        let _turn = self.log_reads.acquire().await.map_err(|_| StoreError::Silent)?;
+        let client = self.client().await?;
+        let statement = client.prepare_cached(&text).await?;
+        let rows = client.query(&statement, &question.values).await?;
         let mut items = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let next = (items.len() > limit as usize).then(|| {
             items.truncate(limit as usize);
             items.last().map(|entry| entry.entry.clone())
         });
         Ok(LogPage { items, next: next.flatten() })
+    }
+}
+
+/// A SELECT with the conditions that are asked for, in the order of their values.
+#[derive(Default)]
+struct Question<'a> {
+    conditions: Vec<String>,
+    values: Vec<&'a (dyn ToSql + Sync)>,
+}
+
+impl<'a> Question<'a> {
+    /// One of our own conditions, if there is a value for its `$value`; `$before` is the one before.
+    fn add(&mut self, value: Option<&'a (dyn ToSql + Sync)>, condition: &str) {
+        let Some(value) = value else { return };
+        self.values.push(value);
+        let number = self.values.len();
+        self.conditions
+            .push(condition.replace("$before", &format!("${}", number - 1)).replace("$value", &format!("${number}")));
+    }
+
+    fn text(&mut self, most: &'a i64) -> String {
+        self.values.push(most);
+        let conditions = if self.conditions.is_empty() { "true".to_owned() } else { self.conditions.join(" AND ") };
+        format!("{READ} WHERE {conditions} ORDER BY entry_no DESC, place DESC LIMIT ${}", self.values.len())
     }
 }
 

@@ -14,6 +14,7 @@ mod rows;
 mod start;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::tls::{self, TlsError};
@@ -21,6 +22,7 @@ use chassis::tls::{self, TlsError};
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
 };
+use tokio::sync::Semaphore;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -126,6 +128,7 @@ pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
+    log_reads: Arc<Semaphore>,
 }
 
 impl Store {
@@ -153,7 +156,7 @@ impl Store {
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, config, tls })
+        Ok(Self { pool, config, tls, log_reads: Arc::new(Semaphore::new(audit_log::READS_MAX)) })
     }
 
     async fn client(&self) -> Result<Object, StoreError> {

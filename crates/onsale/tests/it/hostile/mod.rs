@@ -10,7 +10,6 @@ mod unicode;
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use serde_json::Value;
 use stack::Client;
 use stack::client::{Answer, send};
 
@@ -26,14 +25,6 @@ fn assert_refused(what: &str, answer: &Answer, statuses: &[u16]) {
     assert_eq!(answer.body["status"], status, "{what}: {}", answer.body);
     assert_eq!(answer.body["type"], format!("urn:onsale:problem:{}", answer.code()), "{what}: {}", answer.body);
     assert!(answer.body["request_id"].is_string(), "{what}: {}", answer.body);
-}
-
-/// The same answer to everybody, but for what names the request.
-pub fn without_request_id(mut body: Value) -> Value {
-    if let Some(problem) = body.as_object_mut() {
-        problem.remove("request_id");
-    }
-    body
 }
 
 /// Every byte as a path may have it.

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::{assert_refused, raw};
 use crate::bad_input::traces;
-use crate::support::shared;
+use crate::support::private;
 
 /// Texts in place of a number that is to be 1 to 10, and what they are answered with.
 const QUANTITIES: [(&str, u16); 55] = [
@@ -87,10 +87,10 @@ const PAGES: [&str; 16] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
-    let system = shared().await;
+    let system = private().await;
     let (event, tier) = system.tier_event(10).await;
     let guest = system.guest().await;
-    let before = traces(system).await;
+    let before = traces(&system).await;
     for (text, status) in QUANTITIES {
         let booking = format!(r#"{{"event_id":"{event}","tier_id":"{tier}","quantity":{text}}}"#);
         assert_refused(&booking, &raw(&guest, Method::POST, "/api/v1/bookings", booking.clone()).await, &[status]);
@@ -139,7 +139,7 @@ async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
             assert_refused(&new, &raw(&system.admin, Method::POST, "/api/v1/events", new.clone()).await, &[400]);
         }
     }
-    assert_eq!(traces(system).await, before, "neither a key nor a row");
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // The same requests with a number that is one are good.
     for text in ["1", "1.0", "1e0", "10e-1"] {
         let booking = format!(r#"{{"event_id":"{event}","tier_id":"{tier}","quantity":{text}}}"#);

@@ -61,6 +61,7 @@ async fn slow_and_silent_connections_cost_honest_clients_next_to_nothing_and_are
     let address = system.ready.url.trim_start_matches("http://").to_owned();
     served(&system).await;
     let alone = served(&system).await;
+    assert!(alone as u64 * 100 >= RATE * SECONDS * 90, "{alone} served with nobody beside them");
 
     let mut idle = Vec::with_capacity(IDLE);
     for _ in 0..IDLE / 100 {

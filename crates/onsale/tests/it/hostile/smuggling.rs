@@ -9,10 +9,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::bad_input::traces;
-use crate::support::{System, shared};
+use crate::support::{System, private};
 
 /// Requests there must be at least.
 const REQUESTS_MIN: usize = 80;
+/// What nginx takes for a request all the same, and passes on as a proper one: a lone LF ends a line (RFC 9112 lets it), a line
+/// that is no header is dropped, and an upgrade that nobody offers is no upgrade.
+const LENIENT: [&str; 4] =
+    ["a bare LF before a header", "bare LFs at the end of the head", "a header without a colon", "an upgrade to h2c"];
 /// How long an answer is waited for; a server that waits for more of the request gives none.
 const PATIENCE: Duration = Duration::from_millis(400);
 
@@ -220,10 +224,6 @@ fn lines(hidden: &Hidden) -> Vec<Attack> {
         ),
         ("a half request", cut(&request[..request.len() - 10])),
         ("a body that was not announced", with("Content-Length", "X-Length")),
-        (
-            "a token in the path",
-            with("/api/v1/bookings", &format!("/api/v1/bookings?token={}", hidden.token)).split_off(0),
-        ),
     ]
     .into_iter()
     .map(|(name, bytes)| Attack { name: name.to_owned(), bytes })
@@ -256,14 +256,14 @@ async fn token(system: &System) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_hidden_in_a_request_is_never_carried_out() {
-    let system = shared().await;
+    let system = private().await;
     let (event, tier) = system.tier_event(1_000).await;
-    let hidden = Hidden::of(&token(system).await, event, tier);
+    let hidden = Hidden::of(&token(&system).await, event, tier);
     let address = system.ready.url.trim_start_matches("http://").to_owned();
     let gatekeeper = system.ready.replicas[0].trim_start_matches("http://").to_owned();
     let attacks: Vec<_> = [two_framings(&hidden), lengths(&hidden), chunks(&hidden)].into_iter().flatten().collect();
     assert!(attacks.len() >= REQUESTS_MIN, "{}", attacks.len());
-    let before = traces(system).await;
+    let before = traces(&system).await;
     for Attack { name, bytes } in &attacks {
         // Through the front door, and past it: neither relies on the other to be careful.
         for at in [&address, &gatekeeper] {
@@ -273,29 +273,37 @@ async fn what_is_hidden_in_a_request_is_never_carried_out() {
             assert!(!statuses.contains(&201), "{name} at {at}: what was hidden was carried out: {answer}");
         }
     }
-    assert_eq!(traces(system).await, before, "neither a key nor a row");
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // In the open it is a purchase.
     assert_eq!(statuses(&exchange(&address, hidden.request.as_bytes()).await), [201]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_gets_no_more_than_a_problem() {
-    let system = shared().await;
+    let system = private().await;
     let (event, tier) = system.tier_event(1_000).await;
-    let hidden = Hidden::of(&token(system).await, event, tier);
+    let hidden = Hidden::of(&token(&system).await, event, tier);
     let address = system.ready.url.trim_start_matches("http://").to_owned();
     let lines = lines(&hidden);
     assert!(lines.len() >= 30);
+    let mut accepted = Vec::new();
     for Attack { name, bytes } in &lines {
         let answer = exchange(&address, bytes).await;
         let statuses = statuses(&answer);
-        assert!(statuses.iter().all(|status| *status < 500), "{name}: {answer}");
+        if statuses.contains(&201) {
+            accepted.push(name.as_str());
+        } else {
+            assert!(statuses.iter().all(|status| [400, 404, 405, 408, 415].contains(status)), "{name}: {answer}");
+        }
         let is_html = answer.to_lowercase().contains("<html");
         assert!(!is_html, "{name} is answered as everything else is: {answer}");
         for secret in ["nginx/", "actix", "/work", "/tmp"] {
             assert!(!answer.contains(secret), "{name} tells {secret}: {answer}");
         }
     }
+    // Of what is taken all the same, each is the one purchase that its sender meant; of the rest there is no trace.
+    assert_eq!(accepted, LENIENT);
+    assert_eq!(system.bookings(event).await, i64::try_from(LENIENT.len()).unwrap());
     // And everybody else is served as ever.
     assert_eq!(system.guest().await.buy(event, tier, 1).await.unwrap().status, 201);
 }

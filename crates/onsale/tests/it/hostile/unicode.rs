@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, percent_coded, raw};
 use crate::bad_input::traces;
-use crate::support::shared;
+use crate::support::private;
 
 /// What a label may be dressed up as; `A-1-1` is there.
 const LABELS: [&str; 72] = [
@@ -115,11 +115,11 @@ const STRINGS: [&str; 8] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_label_in_disguise_is_no_label_and_leaves_no_trace() {
-    let system = shared().await;
+    let system = private().await;
     let event = system.seat_event().await;
     let guest = system.guest().await;
     let holds = format!("/api/v1/events/{event}/holds");
-    let before = traces(system).await;
+    let before = traces(&system).await;
     for label in LABELS {
         let answer = guest.hold_seats(event, &[label]).await.unwrap();
         assert_refused(&format!("{label:?}"), &answer, &[400, 404]);
@@ -151,7 +151,7 @@ async fn a_label_in_disguise_is_no_label_and_leaves_no_trace() {
     ] {
         assert_refused(&format!("{bytes:?}"), &raw(&guest, Method::POST, &holds, bytes.to_vec()).await, &[400]);
     }
-    assert_eq!(traces(system).await, before, "neither a key nor a row");
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // Spelled out, it is the label; and where people's names are meant, any script is good and stays as it is.
     let spelled = raw(&guest, Method::POST, &holds, r#"{"seats":["\u0041-\u0031-1"]}"#).await;
     assert_eq!(spelled.status, 201, "{}", spelled.body);
