@@ -133,7 +133,8 @@ async fn a_sale_opens_on_time_pauses_and_grows() {
     let refused = change(json!({"tiers": [{"tier_id": tier, "capacity": 1}]})).await;
     assert_eq!(refused.code(), "limit_exceeded", "two are sold");
     let unknown = change(json!({"tiers": [{"tier_id": uuid::Uuid::new_v4(), "capacity": 1}]})).await;
-    assert_eq!((unknown.status.as_u16(), unknown.code()), (404, "not_found"));
+    // The event is there; what is wrong is what was asked of it.
+    assert_eq!((unknown.status.as_u16(), unknown.code()), (400, "malformed"));
     assert_eq!(system.clean_audit(event).await.tiers[0].sold, 2);
 }
 
