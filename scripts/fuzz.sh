@@ -23,6 +23,22 @@ if ! target/tools/bin/st --config-file fuzz/schemathesis.toml run "$url/api/open
     cat "$folder/st.log"
     exit 1
 fi
+# How often each call was made, as the gatekeepers counted it; those that were made least.
+python3 - "$folder/ready.json" << 'END'
+import collections, json, re, sys, urllib.request
+ready = json.load(open(sys.argv[1]))
+paths = json.load(urllib.request.urlopen(ready["url"] + "/api/openapi.json"))["paths"]
+made = collections.Counter({(method.upper(), "/api/v1" + path): 0 for path, calls in paths.items() for method in calls})
+for replica in ready["replicas"]:
+    text = urllib.request.urlopen(replica + "/metrics").read().decode()
+    for labels, count in re.findall(r"^http_request_duration_seconds_count{(.*)} (\d+)$", text, re.M):
+        named = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+        call = (named["method"], named["route"])
+        if call in made:
+            made[call] += int(count)
+for (method, route), count in sorted(made.items(), key=lambda item: item[1])[:12]:
+    print(f"  {count:6} {method} {route}")
+END
 # What was asked has not thrown anything off: no panic anywhere, and everything adds up.
 if grep -l 'panicked at' "$folder"/data/logs/*.log; then
     exit 1

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 
-use crate::support::{private_with, shared};
+use crate::support::{SOON, eventually, private_with, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_the_vault_cannot_be_reached_from_outside() {
@@ -187,5 +187,25 @@ async fn a_request_keeps_its_name_in_its_reply_and_its_problem() {
             assert_eq!(told, std::slice::from_ref(&problem), "{path}");
             assert_eq!(problem.len(), 32, "{path}: another name for {strange:.20}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_found_by_its_name_in_every_log_it_went_through() {
+    const NAME: &str = "profile-4711-try-2";
+    let system = private_with(|options| {
+        options.replicas = 1;
+        for environment in [&mut options.gatekeeper_env, &mut options.vault_env] {
+            environment.push(("ONSALE_LOG".into(), "info,chassis=debug".into()));
+        }
+    })
+    .await;
+    let guest = system.guest().await;
+    let request = guest.request(Method::DELETE, "/api/v1/profile").header("x-request-id", NAME);
+    assert_eq!(request.send().await.unwrap().status(), 204);
+    let data = system.stack.data().to_owned();
+    for log in ["nginx/access.log", "logs/gatekeeper-1.log", "logs/vault.log"] {
+        eventually(log, SOON, async || std::fs::read_to_string(data.join(log)).is_ok_and(|text| text.contains(NAME)))
+            .await;
     }
 }

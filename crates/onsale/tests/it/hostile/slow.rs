@@ -1,12 +1,14 @@
 //! Connections that do nothing, or next to nothing, for as long as they can.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{System, private};
+use crate::support::{SOON, System, eventually, private};
 
 /// Connections that say nothing.
 const IDLE: usize = 5_000;
@@ -40,10 +42,11 @@ async fn connect(address: &str) -> TcpStream {
 }
 
 /// Sends the text, then one more byte every half second; says when the server had enough.
-async fn drip(address: String, begun: &'static str) -> Duration {
+async fn drip(address: String, begun: &'static str, under_way: Arc<AtomicUsize>) -> Duration {
     let started = Instant::now();
     let mut socket = connect(&address).await;
     socket.write_all(begun.as_bytes()).await.unwrap();
+    under_way.fetch_add(1, Ordering::Relaxed);
     let mut byte = [0];
     while started.elapsed() < 2 * GIVEN_UP {
         match tokio::time::timeout(Duration::from_millis(500), socket.read(&mut byte)).await {
@@ -70,9 +73,10 @@ async fn slow_and_silent_connections_cost_honest_clients_next_to_nothing_and_are
     let head = "POST /api/v1/bookings HTTP/1.1\r\nHost: x\r\nX-Slow: ";
     let body =
         "POST /api/v1/bookings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{";
-    let dripping: Vec<_> =
-        (0..SLOW).flat_map(|_| [head, body]).map(|begun| tokio::spawn(drip(address.clone(), begun))).collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let drip = |begun| tokio::spawn(drip(address.clone(), begun, under_way.clone()));
+    let dripping: Vec<_> = (0..SLOW).flat_map(|_| [head, body]).map(drip).collect();
+    eventually("all of them drip", SOON, async || under_way.load(Ordering::Relaxed) == 2 * SLOW).await;
     let beside = served(&system).await;
     assert!(beside * 100 >= alone * 95, "{beside} served beside them, {alone} without");
 
