@@ -177,7 +177,7 @@ impl Issuer {
             validation.set_audience(&[&self.audience]);
             validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
             validation.validate_nbf = true;
-            validation.leeway = LEEWAY_SECONDS;
+            validation.leeway = LEEWAY_SECONDS.into();
             jsonwebtoken::decode::<Value>(token, &key.decoding, &validation).ok().map(|token| token.claims)
         });
         let claims = claims.ok_or(Unidentified::Invalid)?;
