@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod retry;
 pub mod secret;
 pub mod server;
+pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
 pub mod token;

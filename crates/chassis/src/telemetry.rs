@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 
 use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
 
 /// Taken from the proxy when it looks like an id, else made here; returned to the client and logged.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -62,7 +64,11 @@ pub async fn observe(
         let request_id = request_id.to_str().unwrap_or_default();
         tracing::debug!(route, status, took_us = took.as_micros(), request_id, "request served");
     }
+    let is_last = request.app_data::<web::Data<Shutdown>>().is_some_and(|shutdown| shutdown.is_begun());
     response.headers_mut().insert(REQUEST_ID.clone(), request_id);
+    if is_last && status != 101 {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 

@@ -103,10 +103,7 @@ impl std::str::FromStr for TokenKeys {
             return Err(format!("a token key needs at least {KEY_LEN_MIN} characters"));
         }
         let key = |secret: &&str| Key { kid: kid(secret), decoding: DecodingKey::from_secret(secret.as_bytes()) };
-        Ok(Self {
-            signing: EncodingKey::from_secret(secrets[0].as_bytes()),
-            keys: secrets.iter().map(key).collect(),
-        })
+        Ok(Self { signing: EncodingKey::from_secret(secrets[0].as_bytes()), keys: secrets.iter().map(key).collect() })
     }
 }
 

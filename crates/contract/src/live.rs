@@ -84,6 +84,8 @@ pub mod close {
     pub const WRONG_ORIGIN: u16 = 4403;
     /// Nobody can tell now whether the token is valid; come back (RFC 6455 registry: try again later).
     pub const TRY_AGAIN: u16 = 1013;
+    /// The server is restarting; come back at once (RFC 6455 registry: service restart).
+    pub const RESTARTING: u16 = 1012;
     /// Nothing was heard for too long.
     pub const SILENT: u16 = 4408;
     /// Too many frames behind.

@@ -108,6 +108,10 @@ pub struct Config {
     #[command(flatten)]
     pub limits: LimitSettings,
 
+    /// How long to go on after SIGTERM, in seconds, for load balancers that find out by asking /ready.
+    #[arg(long, env = "ONSALE_STOP_NOTICE_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=300))]
+    pub stop_notice_seconds: u32,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,

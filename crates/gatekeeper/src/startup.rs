@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::middleware::Condition;
-use actix_web::{App, HttpServer, dev, middleware, web};
+use actix_web::{App, HttpServer, middleware, web};
 use anyhow::Context as _;
 use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
+use chassis::shutdown::{Service, Shutdown};
 use chassis::{api_error, server, telemetry, tls};
 use jiff::SignedDuration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::background::positions::Positions;
@@ -41,7 +42,8 @@ const ABANDONING_MAX: usize = 256;
 
 /// The gatekeeper, bound to its address and ready to run.
 pub struct Application {
-    server: dev::Server,
+    service: Service,
+    feed: Feed,
     address: SocketAddr,
 }
 
@@ -53,7 +55,6 @@ impl Application {
         let redis_authorities = redis_authorities(&config)?;
         let gate = build_gate(&config, redis_authorities.as_deref(), &metrics)?;
         let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(metrics.registry())?);
-        tokio::spawn(stop_on_signal(feed.clone()));
         let positions = Positions::default();
         let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
         tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
@@ -72,7 +73,11 @@ impl Application {
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
         let allowed_origins = web::Data::new(config.allowed_origins);
         let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
-        let feed = web::Data::new(feed);
+        let watched = web::Data::new(feed.clone());
+        let shutdown = Shutdown::default();
+        let stopping = web::Data::new(shutdown.clone());
+        let notice = Duration::from_secs(config.stop_notice_seconds.into());
+        let door = listener.try_clone()?;
         let limits = web::Data::new(Limits::new(config.limits, gate.metrics.clone()));
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
@@ -91,18 +96,21 @@ impl Application {
                 .app_data(guest_time.clone())
                 .app_data(request_limit.clone())
                 .app_data(allowed_origins.clone())
-                .app_data(feed.clone())
+                .app_data(watched.clone())
+                .app_data(stopping.clone())
                 .app_data(keys.clone())
                 .app_data(limits.clone())
                 .configure(routes::configure)
         })
+        .on_connect(shutdown.count())
+        .disable_signals()
         .workers(config.workers)
         .keep_alive(server::KEEP_ALIVE)
         .client_request_timeout(server::HEAD_TIMEOUT)
         .shutdown_timeout(server::SHUTDOWN_SECONDS)
         .listen(listener)?
         .run();
-        Ok(Self { server, address })
+        Ok(Self { service: Service { server, listener: door, shutdown, notice }, feed, address })
     }
 
     /// Where it listens; tells the port when 0 was asked for.
@@ -114,18 +122,9 @@ impl Application {
     /// Serves until told to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "the gatekeeper is open");
-        Ok(self.server.await?)
+        // Watchers would keep it waiting; told to, they connect to another replica.
+        Ok(self.service.run(self.feed.stop()).await?)
     }
-}
-
-/// Watchers would keep a stopping server waiting; told to, they connect to another replica.
-async fn stop_on_signal(feed: Feed) {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    feed.stop().await;
 }
 
 fn redis_authorities(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {

@@ -1,11 +1,14 @@
-//! The vault over HTTP. Every call has a deadline; nothing is retried here, because only the caller knows what is safe.
+//! The vault over HTTP. Every call has a deadline. Only what could not be sent is tried again here, as while the vault is being
+//! restarted: of anything else only the caller knows whether that is safe.
 //!
 //! Requests run on the main runtime, whichever worker asks, so that pooled connections outlive any one worker.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chassis::credential::Credential;
+use chassis::retry::Backoff;
 use chassis::telemetry::REQUEST_ID;
 use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, NewEvent, Page, Profile};
 use contract::idempotency::{KeyCommand, KeyReply};
@@ -15,7 +18,7 @@ use contract::internal::{
 };
 use contract::{ApiKeyId, CustomerId, EventId, Origin, Problem, ReservationId, paths};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,6 +34,13 @@ const KEYS_WAIT: Duration = Duration::from_secs(6);
 const LIST_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
+/// Connections nobody uses are closed after so long: sooner than the vault would, and than one that is stopping waits.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+/// How long after its last answer a vault that cannot be reached is thought to be restarting.
+const RESTART_WAIT: Duration = Duration::from_secs(4);
+/// Waits between tries to reach it.
+const RESTART_FIRST: Duration = Duration::from_millis(20);
+const RESTART_LONGEST: Duration = Duration::from_millis(200);
 /// Longest wait for a readiness check.
 const READY_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait for a projection: 100,000 seats and as many customers take some seconds on a busy machine.
@@ -62,6 +72,7 @@ pub struct VaultClient {
     http: Client,
     base: String,
     runtime: Handle,
+    last_answer: Arc<Mutex<Option<Instant>>>,
 }
 
 impl VaultClient {
@@ -72,10 +83,12 @@ impl VaultClient {
         let http = Client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .connect_timeout(CONNECT_WAIT)
+            .pool_idle_timeout(IDLE_MAX)
             .timeout(REPLY_WAIT)
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), runtime: Handle::current() })
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { http, base, runtime: Handle::current(), last_answer: Arc::default() })
     }
 
     /// A verdict for each commit, in order.
@@ -259,8 +272,9 @@ impl VaultClient {
     }
 
     async fn send<T: DeserializeOwned + Send + 'static>(&self, request: RequestBuilder) -> Result<T, VaultError> {
+        let vault = self.clone();
         let reply = async move {
-            let response = request.send().await?;
+            let response = vault.reach(request).await?;
             let status = response.status();
             if status == StatusCode::NO_CONTENT {
                 // `()` is what is asked for where nothing is answered.
@@ -273,6 +287,31 @@ impl VaultClient {
             Err(problem.map_or(VaultError::Unexpected(status), |problem| VaultError::Problem(Box::new(problem))))
         };
         self.runtime.spawn(reply).await.unwrap_or(Err(VaultError::Stopping))
+    }
+}
+
+impl VaultClient {
+    /// Sends it as soon as there is a vault to send it to, if there was one a moment ago.
+    async fn reach(&self, request: RequestBuilder) -> Result<Response, VaultError> {
+        let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
+        let mut again = request.try_clone();
+        let mut sent = request.send().await;
+        while let Err(error) = &sent
+            && error.is_connect()
+            && self.last_answer().is_some_and(|last| last.elapsed() < RESTART_WAIT)
+            && let Some(request) = again
+        {
+            tokio::time::sleep(backoff.next_wait()).await;
+            again = request.try_clone();
+            sent = request.send().await;
+        }
+        let response = sent?;
+        *self.last_answer() = Some(Instant::now());
+        Ok(response)
+    }
+
+    fn last_answer(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -45,9 +45,12 @@ impl fmt::Display for Role {
 }
 
 impl Role {
-    /// How it is asked to end in an orderly way.
+    /// How it is asked to end in an orderly way, when all do: no client is left for whom to take time.
     fn stop_signal(self) -> Signal {
-        if self == Self::Postgres { Signal::SIGINT } else { Signal::SIGTERM }
+        match self {
+            Self::Postgres | Self::Vault | Self::Gatekeeper(_) => Signal::SIGINT,
+            Self::Redis | Self::Nginx => Signal::SIGTERM,
+        }
     }
 
     /// How it is ended at once. nginx' workers would outlive a killed master, Postgres' backends linger.

@@ -60,7 +60,7 @@ fn service(options: &Options, program: &str, environment: Vec<(String, String)>,
         arguments: Vec::new(),
         environment,
         is_unprivileged: false,
-        death_signal: Signal::SIGTERM,
+        death_signal: Signal::SIGINT,
         log,
     }
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{App, HttpServer, dev, middleware, web};
+use actix_web::{App, HttpServer, middleware, web};
 use anyhow::Context as _;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
+use chassis::shutdown::{Service, Shutdown};
 use chassis::{api_error, server, telemetry};
 
 use crate::committer::Committer;
@@ -26,7 +27,8 @@ const POSTGRES_WAIT: Duration = Duration::from_secs(30);
 
 /// The vault, bound to its address and ready to run.
 pub struct Application {
-    server: dev::Server,
+    service: Service,
+    wakes: Wakes,
     address: SocketAddr,
 }
 
@@ -56,7 +58,11 @@ impl Application {
         let (listener, address) =
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let (store, committer) = (web::Data::new(store), web::Data::new(committer));
-        let (metrics, wakes) = (web::Data::new(metrics), web::Data::new(wakes));
+        let (metrics, woken) = (web::Data::new(metrics), web::Data::new(wakes.clone()));
+        let shutdown = Shutdown::default();
+        let stopping = web::Data::new(shutdown.clone());
+        let notice = Duration::from_secs(config.stop_notice_seconds.into());
+        let door = listener.try_clone()?;
         let credential = web::Data::new(config.service_credential);
         let server = HttpServer::new(move || {
             App::new()
@@ -68,17 +74,20 @@ impl Application {
                 .app_data(committer.clone())
                 .app_data(keys.clone())
                 .app_data(metrics.clone())
-                .app_data(wakes.clone())
+                .app_data(woken.clone())
+                .app_data(stopping.clone())
                 .app_data(credential.clone())
                 .configure(routes::configure)
         })
+        .on_connect(shutdown.count())
+        .disable_signals()
         .workers(config.workers)
         .keep_alive(server::KEEP_ALIVE)
         .client_request_timeout(server::HEAD_TIMEOUT)
         .shutdown_timeout(server::SHUTDOWN_SECONDS)
         .listen(listener)?
         .run();
-        Ok(Self { server, address })
+        Ok(Self { service: Service { server, listener: door, shutdown, notice }, wakes, address })
     }
 
     /// Where it listens; tells the port when 0 was asked for.
@@ -90,7 +99,8 @@ impl Application {
     /// Serves until told to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "the vault is open");
-        Ok(self.server.await?)
+        let wakes = self.wakes;
+        Ok(self.service.run(async move { wakes.end_waits() }).await?)
     }
 }
 

@@ -56,6 +56,11 @@ impl Wakes {
         self.peek(cursor)
     }
 
+    /// Whoever waits now is answered: with nothing.
+    pub fn end_waits(&self) {
+        self.grown.notify_waiters();
+    }
+
     fn peek(&self, cursor: u64) -> JournalWakes {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         // A cursor from before a restart may be ahead: it starts over from here.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::live::{LiveMessage, LiveSnapshot};
+use contract::live::{LiveMessage, LiveSnapshot, close};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -237,6 +237,6 @@ impl Hub {
     }
 
     fn stop(&self) {
-        let _ = self.frames.send(Frame::close(1012, "the server is stopping; connect again"));
+        let _ = self.frames.send(Frame::close(close::RESTARTING, "the server is stopping; connect again"));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
+use chassis::shutdown::Shutdown;
 use serde_json::json;
 
 use super::GateData;
@@ -16,8 +17,11 @@ pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// `GET /ready`: asks Redis and the vault, and says which is down.
-pub async fn ready(gate: GateData) -> HttpResponse {
+/// `GET /ready`: asks Redis and the vault, and says which is down. Whoever is stopping is not ready.
+pub async fn ready(gate: GateData, shutdown: web::Data<Shutdown>) -> HttpResponse {
+    if shutdown.is_begun() {
+        return HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" }));
+    }
     let redis = async { matches!(tokio::time::timeout(REDIS_WAIT, registry::ping(&gate.link)).await, Ok(Ok(()))) };
     let vault = async { gate.vault.ready().await.is_ok() };
     let (redis, vault) = tokio::join!(redis, vault);

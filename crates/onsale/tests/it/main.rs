@@ -25,6 +25,7 @@ mod oidc;
 mod ownership;
 mod promises;
 mod rebuilding;
+mod restarting;
 mod running;
 mod seats;
 mod selling;

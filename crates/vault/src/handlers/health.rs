@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
+use chassis::shutdown::Shutdown;
 use serde_json::json;
 
 use crate::metrics::PoolMetrics;
@@ -19,8 +20,11 @@ pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// `GET /ready`: Postgres answers too.
-pub async fn ready(store: web::Data<Store>) -> HttpResponse {
+/// `GET /ready`: Postgres answers too. Whoever is stopping is not ready.
+pub async fn ready(store: web::Data<Store>, shutdown: web::Data<Shutdown>) -> HttpResponse {
+    if shutdown.is_begun() {
+        return HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" }));
+    }
     match tokio::time::timeout(READY_WAIT, store.ping()).await {
         Ok(Ok(())) => HttpResponse::Ok().json(json!({ "status": "ready", "postgres": "up" })),
         _ => HttpResponse::ServiceUnavailable().json(json!({ "status": "not ready", "postgres": "down" })),
