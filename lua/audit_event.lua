@@ -1,14 +1,17 @@
 -- Counts an event's inventory entry by entry, for the audit; trusts no counter but the tiers' own. Changes nothing.
--- Reads the whole ledger: for administrators, not for the sale.
+-- Reads the whole ledger: for administrators and, while it is short, in passing.
 --
--- ARGV  1 run_id
+-- ARGV  1 run_id, 2 entries of the ledger that may be read
 -- Reply {OK, epoch, seats free, seats held, seats committing, 1 if map and counter agree on the free ones else 0,
 --       then per tier with stock:
---       tier, available, held, committing …} | {NOT_LOADED}
+--       tier, available, held, committing …} | {TOO_MANY} | {NOT_LOADED}
 
 local meta = load_meta('seats_total', 'seats_available')
 if not meta then
   return { NOT_LOADED }
+end
+if redis.call('HLEN', LEDGER) > tonumber(ARGV[2]) then
+  return { TOO_MANY }
 end
 -- Tickets by state, then by tier; seats stand under the empty tier.
 local tickets = { h = {}, c = {}, x = {} }

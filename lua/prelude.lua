@@ -27,7 +27,7 @@ local META, LEDGER, DUE, CUSTOMERS, SEATS, MAP, FEED = KEYS[1], KEYS[2], KEYS[3]
 
 -- Reply codes shared by all scripts; crates/gatekeeper/src/scripts/mod.rs names the same numbers.
 local OK, NOT_LOADED, SOLD_OUT, SEAT_TAKEN, CLOSED, LIMIT, UNKNOWN_ITEM = 1, 0, 2, 3, 4, 5, 6
-local NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP = 7, 8, 9, 10, 11, 12
+local NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP, TOO_MANY = 7, 8, 9, 10, 11, 12, 13
 
 local function now_ms()
   local time = redis.call('TIME')

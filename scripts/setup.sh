@@ -18,6 +18,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' > /dev/null || need+=(postgresql
 case $what in
     test)
         want luacheck lua-check
+        want promtool prometheus
         [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need+=(chromium)
         want jq jq
         python3 -c 'import ensurepip, venv' 2> /dev/null || need+=(python3-venv)
@@ -66,7 +67,7 @@ if [ ${#need[@]} -gt 0 ]; then
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}"
     for package in "${need[@]}"; do
         case $package in
-            redis-server | postgresql) service=$package ;;
+            redis-server | postgresql | prometheus) service=$package ;;
             nginx-light) service=nginx ;;
             *) continue ;;
         esac

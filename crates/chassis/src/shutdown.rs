@@ -5,15 +5,18 @@ use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
 use nix::sys::socket::{self, Backlog, listen};
+use prometheus::IntGauge;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::metrics::Metrics;
 
 /// How long connections may stay open that nobody uses: nginx and the gatekeepers end theirs after five seconds.
 const IDLE_WAIT: Duration = Duration::from_secs(8);
@@ -27,13 +30,13 @@ const KNOCK_WAIT: Duration = Duration::from_millis(20);
 const ANSWER_WAIT: Duration = Duration::from_millis(50);
 
 /// Whether this process is about to stop, and who is still inside. Clones share it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Shutdown(Arc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     is_stopping: AtomicBool,
-    open_connections: AtomicUsize,
+    open_connections: IntGauge,
 }
 
 /// One open connection, for as long as it is.
@@ -41,11 +44,17 @@ struct Inside(Arc<State>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.open_connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.open_connections.dec();
     }
 }
 
 impl Shutdown {
+    /// Of a service that is not stopping yet.
+    pub fn register(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        let open_connections = metrics.gauge("http_connections_open", "Open connections, of clients or proxies.")?;
+        Ok(Self(Arc::new(State { is_stopping: AtomicBool::new(false), open_connections })))
+    }
+
     /// Whether it was told to stop: then it is not ready any more, and each reply is a connection's last.
     #[must_use]
     pub fn is_begun(&self) -> bool {
@@ -56,14 +65,14 @@ impl Shutdown {
     pub fn count(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
         let state = self.0.clone();
         move |_, connection| {
-            state.open_connections.fetch_add(1, Ordering::Relaxed);
+            state.open_connections.inc();
             connection.insert(Inside(state.clone()));
         }
     }
 
     async fn wait_until_empty(&self) {
         let until = Instant::now() + IDLE_WAIT;
-        while self.0.open_connections.load(Ordering::Relaxed) > 0 && Instant::now() < until {
+        while self.0.open_connections.get() > 0 && Instant::now() < until {
             sleep(IDLE_POLL).await;
         }
     }

@@ -142,6 +142,27 @@ pub enum Refusal {
     NotYours,
 }
 
+impl Verdict {
+    /// In a word, for metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Posted(_) => "posted",
+            Self::Unknown => "unknown",
+            Self::Refused(refusal) => match refusal {
+                Refusal::SoldOut => "sold_out",
+                Refusal::SeatTaken(_) => "seat_taken",
+                Refusal::StaleEpoch => "stale_epoch",
+                Refusal::Limit => "limit",
+                Refusal::Closed => "closed",
+                Refusal::Void => "void",
+                Refusal::UnknownItem => "unknown_item",
+                Refusal::NotYours => "not_yours",
+            },
+        }
+    }
+}
+
 /// A booking as the vault keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {

@@ -84,6 +84,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_LATCH_MS", default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=250))]
     pub latch_ms: u32,
 
+    /// How often events are audited in the background, in seconds.
+    #[arg(long, env = "ONSALE_AUDIT_INTERVAL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub audit_interval_seconds: u32,
+
     /// The longest a request may take, in milliseconds; what takes longer is answered with 503.
     #[arg(long, env = "ONSALE_REQUEST_LIMIT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1_000..=30_000))]
     pub request_limit_ms: u32,
@@ -132,6 +136,12 @@ impl Config {
     #[must_use]
     pub fn sweep_interval(&self) -> Duration {
         Duration::from_millis(self.sweep_interval_ms.into())
+    }
+
+    /// How often events are audited in the background.
+    #[must_use]
+    pub fn audit_interval(&self) -> Duration {
+        Duration::from_secs(self.audit_interval_seconds.into())
     }
 
     /// How long an event stays in Redis once it is over.

@@ -11,6 +11,8 @@ use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError, TlsCertificates};
 
+use crate::metrics::ScriptMetrics;
+
 /// A script that takes longer is given up on; it may still run, which is why all of them are idempotent by rid.
 const RESPONSE_WAIT: Duration = Duration::from_millis(500);
 /// How long Redis may take to agree to a subscription.
@@ -43,6 +45,7 @@ pub struct Live {
 /// opened on.
 pub struct Link {
     client: Client,
+    metrics: ScriptMetrics,
     state: Mutex<State>,
     connecting: tokio::sync::Mutex<()>,
 }
@@ -57,7 +60,7 @@ struct State {
 impl Link {
     /// A link to this Redis; connects when first used. A `rediss://` is encrypted, and vouched for by these authorities (PEM) or,
     /// without any, by the system's.
-    pub fn new(url: &str, authorities: Option<&[u8]>) -> Result<Self, RedisError> {
+    pub fn new(url: &str, authorities: Option<&[u8]>, metrics: ScriptMetrics) -> Result<Self, RedisError> {
         let tcp = TcpSettings::default().set_nodelay(true);
         let info = url.into_connection_info()?.set_tcp_settings(tcp);
         let client = match authorities {
@@ -66,7 +69,13 @@ impl Link {
             }
             None => Client::open(info)?,
         };
-        Ok(Self { client, state: Mutex::default(), connecting: tokio::sync::Mutex::default() })
+        Ok(Self { client, metrics, state: Mutex::default(), connecting: tokio::sync::Mutex::default() })
+    }
+
+    /// Where calls over it are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &ScriptMetrics {
+        &self.metrics
     }
 
     /// The open connection, or a new one.

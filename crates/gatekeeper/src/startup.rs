@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use crate::background::positions::Positions;
-use crate::background::{activity, journal, sweeper};
+use crate::background::{activity, audit, journal, sweeper};
 use crate::catalog::Catalog;
 use crate::commit_queue::CommitQueue;
 use crate::config::Config;
@@ -30,7 +30,7 @@ use crate::identity::oidc::Issuers;
 use crate::latch::Latch;
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::metrics::{FeedMetrics, GateMetrics};
+use crate::metrics::{AuditMetrics, FeedMetrics, GateMetrics, ScriptMetrics};
 use crate::routes;
 use crate::service::Gate;
 use crate::service::reload::Reloader;
@@ -52,14 +52,11 @@ impl Application {
     pub fn build(config: Config) -> anyhow::Result<Self> {
         tls::install();
         let metrics = Metrics::new()?;
+        let shutdown = Shutdown::register(&metrics)?;
         let redis_authorities = redis_authorities(&config)?;
         let gate = build_gate(&config, redis_authorities.as_deref(), &metrics)?;
-        let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(metrics.registry())?);
-        let positions = Positions::default();
-        let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
-        tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
-        tokio::spawn(journal::run(gate.clone(), positions));
-        tokio::spawn(activity::run(gate.clone()));
+        let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(&metrics)?);
+        start_background(&gate, &config, &metrics)?;
 
         let (listener, address) =
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -72,9 +69,8 @@ impl Application {
         });
         let guest_time = web::Data::new(GuestTime(SignedDuration::from_secs(config.guest_token_seconds.into())));
         let allowed_origins = web::Data::new(config.allowed_origins);
-        let keys = web::Data::new(KeyQueue::start(gate.vault.clone()));
+        let keys = web::Data::new(KeyQueue::start(gate.vault.clone(), gate.metrics.keys_waiting.clone()));
         let watched = web::Data::new(feed.clone());
-        let shutdown = Shutdown::default();
         let stopping = web::Data::new(shutdown.clone());
         let notice = Duration::from_secs(config.stop_notice_seconds.into());
         let door = listener.try_clone()?;
@@ -82,7 +78,7 @@ impl Application {
         let redis_url = config.redis_url;
         let server = HttpServer::new(move || {
             // A connection's driver lives on the worker that opened it, so each worker has its own.
-            let link = Link::new(redis_url.expose(), redis_authorities.as_deref())
+            let link = Link::new(redis_url.expose(), redis_authorities.as_deref(), gate.link.metrics().clone())
                 .map_or_else(|_| gate.link.clone(), Arc::new);
             App::new()
                 .wrap(Condition::new(!allowed_origins.is_empty(), cors::allowing(&allowed_origins)))
@@ -127,6 +123,18 @@ impl Application {
     }
 }
 
+/// What goes on whether anybody asks or not.
+fn start_background(gate: &Gate, config: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+    let positions = Positions::default();
+    let rhythm = sweeper::Rhythm { interval: config.sweep_interval(), retire_after: config.retire_after() };
+    let audits = AuditMetrics::register(metrics)?;
+    tokio::spawn(sweeper::run(gate.clone(), positions.clone(), rhythm));
+    tokio::spawn(audit::run(gate.clone(), positions.clone(), config.audit_interval(), audits));
+    tokio::spawn(journal::run(gate.clone(), positions));
+    tokio::spawn(activity::run(gate.clone()));
+    Ok(())
+}
+
 fn redis_authorities(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     let Some(path) = &config.redis_ca_file else { return Ok(None) };
     // Read once more as what it has to be: a mistake is told now, and not by a connection that fails.
@@ -135,15 +143,16 @@ fn redis_authorities(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
 }
 
 fn build_gate(config: &Config, redis_authorities: Option<&[u8]>, metrics: &Metrics) -> anyhow::Result<Gate> {
-    let link = Link::new(config.redis_url.expose(), redis_authorities);
+    let script_metrics = ScriptMetrics::register(metrics)?;
+    let link = Link::new(config.redis_url.expose(), redis_authorities, script_metrics);
     let link = Arc::new(link.context("ONSALE_REDIS_URL is not a Redis address")?);
     let vault = VaultClient::new(&config.vault_url, &config.service_credential)?;
-    let metrics = GateMetrics::register(metrics.registry())?;
+    let metrics = GateMetrics::register(metrics)?;
     let catalog = Arc::new(Catalog::new(vault.clone()));
     let latch = Arc::new(Latch::new(config.latch_time()));
     Ok(Gate {
         commits: CommitQueue::new(vault.clone(), link.clone(), config.commit_wait(), metrics.commits_waiting.clone()),
-        reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.reloads.clone()),
+        reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.clone()),
         commit_lease_ms: config.commit_lease_ms.into(),
         abandoning: Arc::new(Semaphore::new(ABANDONING_MAX)),
         link,

@@ -47,6 +47,10 @@ pub struct Arguments {
     /// Make no demo events.
     #[arg(long)]
     no_demo: bool,
+
+    /// Start a Prometheus as well, with the rules and alerts of `deploy/prometheus`.
+    #[arg(long)]
+    prometheus: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,6 +69,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         page: page(arguments.page)?,
         restart: !arguments.no_restart,
         ready_file: arguments.ready_file,
+        prometheus: arguments.prometheus,
         ..Options::default()
     };
     let mut interrupted = signal(SignalKind::interrupt())?;
@@ -161,13 +166,14 @@ fn describe(stack: &Stack, has_page: bool) -> String {
          curl -s -X POST {url}/api/v1/sessions\n\n  \
          gatekeepers  {replicas}\n  \
          vault        {vault}\n  \
-         admin token  {token}\n  \
+         {prometheus}admin token  {token}\n  \
          logs         {logs}\n\n\
          Ctrl-C stops everything.\n",
         url = ready.url,
         page = if has_page { "Open it in a browser; the operator's page takes the token below.\n" } else { "" },
         replicas = ready.replicas.join("  "),
         vault = ready.vault,
+        prometheus = ready.prometheus.map(|url| format!("prometheus   {url}/alerts\n  ")).unwrap_or_default(),
         token = ready.admin_token,
         logs = logs.display(),
     )

@@ -30,6 +30,8 @@ pub enum Role {
     Gatekeeper(usize),
     /// nginx.
     Nginx,
+    /// Prometheus.
+    Prometheus,
 }
 
 impl fmt::Display for Role {
@@ -40,6 +42,7 @@ impl fmt::Display for Role {
             Self::Vault => f.write_str("vault"),
             Self::Gatekeeper(index) => write!(f, "gatekeeper {}", index + 1),
             Self::Nginx => f.write_str("nginx"),
+            Self::Prometheus => f.write_str("prometheus"),
         }
     }
 }
@@ -49,7 +52,7 @@ impl Role {
     fn stop_signal(self) -> Signal {
         match self {
             Self::Postgres | Self::Vault | Self::Gatekeeper(_) => Signal::SIGINT,
-            Self::Redis | Self::Nginx => Signal::SIGTERM,
+            Self::Redis | Self::Nginx | Self::Prometheus => Signal::SIGTERM,
         }
     }
 

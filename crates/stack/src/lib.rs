@@ -11,6 +11,7 @@ pub mod options;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod ready;
 pub mod redis;
 pub mod secrets;

@@ -33,6 +33,8 @@ pub struct Options {
     pub tls: Option<Certificates>,
     /// Further settings of Postgres, as `name=value`.
     pub postgres_settings: Vec<String>,
+    /// Whether a Prometheus watches, with the rules and alerts of `deploy/prometheus`.
+    pub prometheus: bool,
 }
 
 /// Files in PEM.
@@ -63,6 +65,7 @@ impl Default for Options {
             vault_env: Vec::new(),
             tls: None,
             postgres_settings: Vec::new(),
+            prometheus: false,
         }
     }
 }

@@ -15,6 +15,9 @@ pub struct ReadyFile {
     pub redis: String,
     /// Postgres, with its password.
     pub postgres: String,
+    /// Prometheus, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<String>,
     /// An administrator's token.
     pub admin_token: String,
     /// What the vault asks callers for.
@@ -36,4 +39,7 @@ pub struct Pids {
     pub gatekeeper: Vec<u32>,
     /// The master.
     pub nginx: u32,
+    /// If there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<u32>,
 }

@@ -19,8 +19,8 @@ use crate::postgres::Postgres;
 use crate::process::{self, tail};
 use crate::ready::{Pids, ReadyFile};
 use crate::secrets::{Secrets, write_private};
-use crate::tools::Tools;
-use crate::{nginx, ports, redis, services};
+use crate::tools::{self, Tools};
+use crate::{nginx, ports, prometheus, redis, services};
 
 /// How long anything may take to become ready.
 const READY_WAIT: Duration = Duration::from_mins(1);
@@ -52,6 +52,7 @@ struct Ports {
     vault: u16,
     gatekeepers: Vec<u16>,
     nginx: u16,
+    prometheus: Option<u16>,
 }
 
 impl Ports {
@@ -62,6 +63,7 @@ impl Ports {
             vault: ports::free()?,
             gatekeepers: (0..options.replicas).map(|_| ports::free()).collect::<Result<_, _>>()?,
             nginx: options.port.map_or_else(ports::free, Ok)?,
+            prometheus: options.prometheus.then(ports::free).transpose()?,
         })
     }
 }
@@ -70,6 +72,10 @@ impl Stack {
     /// Starts everything and waits until it is ready.
     pub fn start(options: &Options, report: Reporter) -> anyhow::Result<Self> {
         let tools = Tools::find()?;
+        if options.prometheus {
+            // Said now rather than when everything else is running.
+            tools::prometheus()?;
+        }
         if let Some(stale) = options.ready_file.as_deref().filter(|path| path.exists()) {
             std::fs::remove_file(stale).with_context(|| format!("{} cannot be replaced", stale.display()))?;
         }
@@ -96,36 +102,10 @@ impl Stack {
         let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
         let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
 
-        postgres.init().context("Postgres could not be set up")?;
-        launch.child(
-            Role::Redis,
-            redis::spec(&tools, &data.join("redis"), &logs, ports.redis, &secrets, options.tls.as_ref())?,
-        );
-        launch.child(Role::Postgres, postgres.spec(&options.postgres_settings));
-        launch.wait(Role::Postgres, || postgres.is_ready())?;
-        postgres.create_database()?;
-        launch.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
-        launch.child(Role::Vault, services::vault(options, &logs, ports.vault, &postgres.vault_url(), &secrets));
-        launch.wait(Role::Vault, || is_ready(ports.vault))?;
-        for gatekeeper in ports.gatekeepers.iter().copied().enumerate() {
-            let spec = services::gatekeeper(options, &logs, gatekeeper, (&ready.redis, &ready.vault), &secrets);
-            launch.child(Role::Gatekeeper(gatekeeper.0), spec);
-        }
-        for (index, port) in ports.gatekeepers.iter().enumerate() {
-            launch.wait(Role::Gatekeeper(index), || is_ready(*port))?;
-        }
-        let folder = data.join("nginx");
-        let settings = nginx::Settings {
-            folder: &folder,
-            port: ports.nginx,
-            upstreams: &ports.gatekeepers,
-            limits: options.limits,
-            rate: options.address_rate,
-            trusted_proxies: &options.trusted_proxies,
-            page: options.page.as_deref(),
-        };
-        launch.child(Role::Nginx, nginx::spec(&tools, &settings, &logs)?);
-        launch.wait(Role::Nginx, || is_ready(ports.nginx))?;
+        launch.stores(&postgres, &ports, &data, &logs, &secrets)?;
+        launch.services(&ports, &ready, &logs, &secrets)?;
+        launch.front(&ports, &data, &logs)?;
+        launch.prometheus(&ports, &data, &logs)?;
 
         temporary.push(run);
         launch.is_complete = true;
@@ -205,6 +185,65 @@ impl Drop for Launch<'_> {
 }
 
 impl Launch<'_> {
+    /// Redis, Postgres and, as it is what makes of Postgres a store, the vault.
+    fn stores(
+        &self,
+        postgres: &Postgres<'_>,
+        ports: &Ports,
+        data: &Path,
+        logs: &Path,
+        secrets: &Secrets,
+    ) -> anyhow::Result<()> {
+        postgres.init().context("Postgres could not be set up")?;
+        let tls = self.options.tls.as_ref();
+        let redis = redis::spec(self.tools, &data.join("redis"), logs, ports.redis, secrets, tls)?;
+        self.child(Role::Redis, redis);
+        self.child(Role::Postgres, postgres.spec(&self.options.postgres_settings));
+        self.wait(Role::Postgres, || postgres.is_ready())?;
+        postgres.create_database()?;
+        self.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
+        self.child(Role::Vault, services::vault(self.options, logs, ports.vault, &postgres.vault_url(), secrets));
+        self.wait(Role::Vault, || is_ready(ports.vault))
+    }
+
+    fn services(&self, ports: &Ports, ready: &ReadyFile, logs: &Path, secrets: &Secrets) -> anyhow::Result<()> {
+        for gatekeeper in ports.gatekeepers.iter().copied().enumerate() {
+            let spec = services::gatekeeper(self.options, logs, gatekeeper, (&ready.redis, &ready.vault), secrets);
+            self.child(Role::Gatekeeper(gatekeeper.0), spec);
+        }
+        for (index, port) in ports.gatekeepers.iter().enumerate() {
+            self.wait(Role::Gatekeeper(index), || is_ready(*port))?;
+        }
+        Ok(())
+    }
+
+    fn front(&self, ports: &Ports, data: &Path, logs: &Path) -> anyhow::Result<()> {
+        let settings = nginx::Settings {
+            folder: &data.join("nginx"),
+            port: ports.nginx,
+            upstreams: &ports.gatekeepers,
+            limits: self.options.limits,
+            rate: self.options.address_rate,
+            trusted_proxies: &self.options.trusted_proxies,
+            page: self.options.page.as_deref(),
+        };
+        self.child(Role::Nginx, nginx::spec(self.tools, &settings, logs)?);
+        self.wait(Role::Nginx, || is_ready(ports.nginx))
+    }
+
+    fn prometheus(&self, ports: &Ports, data: &Path, logs: &Path) -> anyhow::Result<()> {
+        let Some(port) = ports.prometheus else { return Ok(()) };
+        let settings = prometheus::Settings {
+            program: tools::prometheus()?,
+            folder: &data.join("prometheus"),
+            port,
+            gatekeepers: &ports.gatekeepers,
+            vault: ports.vault,
+        };
+        self.child(Role::Prometheus, prometheus::spec(&settings, logs)?);
+        self.wait(Role::Prometheus, || answers(port, "/-/ready"))
+    }
+
     fn child(&self, role: Role, spec: process::Spec) {
         let child = Managed::start(role, spec, self.tools.clone(), self.options.restart, self.report.clone());
         self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
@@ -268,6 +307,7 @@ fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
             Role::Vault => pids.vault = child.pid(),
             Role::Gatekeeper(_) => pids.gatekeeper.push(child.pid()),
             Role::Nginx => pids.nginx = child.pid(),
+            Role::Prometheus => pids.prometheus = Some(child.pid()),
         }
     }
     pids
@@ -283,6 +323,7 @@ fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyh
         vault: url(ports.vault),
         redis: redis::url(ports.redis, secrets, postgres.tls.is_some()),
         postgres: postgres.url(),
+        prometheus: ports.prometheus.map(url),
         admin_token: key.sign(admin, Timestamp::now(), ADMIN_TIME)?.0,
         service_credential: secrets.service_credential.clone(),
         pids: Pids::default(),
@@ -319,10 +360,14 @@ fn short_folder() -> anyhow::Result<TempDir> {
 
 /// Asks for readiness as an orchestrator's probe would.
 fn is_ready(port: u16) -> bool {
+    answers(port, paths::READY)
+}
+
+fn answers(port: u16, path: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(Duration::from_secs(3)))?;
-        write!(stream, "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", paths::READY)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut head = [0; 12];
         stream.read_exact(&mut head)?;
         Ok(&head[9..] == b"200")

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 /// Folders that are not always on the PATH of an ordinary user.
 const EXTRA_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
@@ -46,6 +46,11 @@ impl Tools {
             }
         }
     }
+}
+
+/// Prometheus, which not everybody needs; or the Debian package to install.
+pub fn prometheus() -> anyhow::Result<PathBuf> {
+    find("prometheus").context("there is no prometheus; install it with: apt-get install prometheus")
 }
 
 fn find(program: &str) -> Option<PathBuf> {

@@ -46,8 +46,9 @@ impl Application {
         store.migrate().await.context("the schema could not be brought up to date")?;
 
         let metrics = Metrics::new()?;
-        let committer = Committer::new(store.clone(), Arc::new(CommitterMetrics::register(metrics.registry())?));
-        let gauges = web::Data::new(Gauges { store: store.clone(), pool: PoolMetrics::register(metrics.registry())? });
+        let shutdown = Shutdown::register(&metrics)?;
+        let committer = Committer::new(store.clone(), Arc::new(CommitterMetrics::register(&metrics)?));
+        let gauges = web::Data::new(Gauges { store: store.clone(), pool: PoolMetrics::register(&metrics)? });
         let wakes = Wakes::default();
         tokio::spawn(wakes.clone().listen(store.clone()));
         tokio::spawn(expiry::run(store.clone(), committer.clone(), config.expiry_interval()));
@@ -59,7 +60,6 @@ impl Application {
             server::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let (store, committer) = (web::Data::new(store), web::Data::new(committer));
         let (metrics, woken) = (web::Data::new(metrics), web::Data::new(wakes.clone()));
-        let shutdown = Shutdown::default();
         let stopping = web::Data::new(shutdown.clone());
         let notice = Duration::from_secs(config.stop_notice_seconds.into());
         let door = listener.try_clone()?;

@@ -3,7 +3,7 @@
 //! Every replica follows; `apply_journal` takes each row once. Wakes make it prompt, positions make it certain: a wake
 //! that was missed costs a second.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
@@ -29,6 +29,7 @@ pub async fn run(gate: Gate, positions: Positions) {
     let mut cursor = 0;
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
     let mut positions_asked = Instant::now();
+    let mut lag = Lag::default();
     loop {
         let mut events: HashSet<EventId> = HashSet::new();
         match gate.vault.journal_wakes(cursor, WAKE_WAIT).await {
@@ -44,10 +45,29 @@ pub async fn run(gate: Gate, positions: Positions) {
         }
         if positions_asked.elapsed() >= WAKE_WAIT {
             positions_asked = Instant::now();
-            events.extend(behind(&gate, &positions).await);
+            let behind = behind(&gate, &positions).await;
+            let longest = lag.longest(&behind, &positions.all().into_iter().collect(), Instant::now());
+            gate.metrics.journal_lag_seconds.set(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
+            events.extend(behind);
         }
         let following = events.into_iter().map(|event| follow(&gate, event));
         stream::iter(following).buffer_unordered(FOLLOWED_MAX).collect::<()>().await;
+    }
+}
+
+/// For how long an event has been behind without getting on. One that sells is always a little behind.
+#[derive(Default)]
+struct Lag(HashMap<EventId, (i64, Instant)>);
+
+impl Lag {
+    fn longest(&mut self, behind: &[EventId], positions: &HashMap<EventId, i64>, now: Instant) -> Duration {
+        let stuck = behind.iter().map(|event| {
+            let position = positions.get(event).copied().unwrap_or_default();
+            let before = self.0.get(event).filter(|(before, _)| *before == position);
+            (*event, *before.unwrap_or(&(position, now)))
+        });
+        self.0 = stuck.collect();
+        self.0.values().map(|(_, since)| now.duration_since(*since)).max().unwrap_or_default()
     }
 }
 
@@ -110,5 +130,24 @@ async fn position(gate: &Gate, keys: &EventKeys) -> Result<Option<i64>, ServiceE
         Ok(Applied::Through(applied) | Applied::Gap(applied)) => Ok(Some(applied)),
         Ok(Applied::Stale) | Err(ScriptError::NotLoaded { .. }) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_event_that_does_not_get_on_lags() {
+        let (stuck, selling) = (EventId::fresh(), EventId::fresh());
+        let start = Instant::now();
+        let mut lag = Lag::default();
+        let mut seen = |second: u64, behind: &[EventId]| {
+            let at = i64::try_from(second).unwrap();
+            let positions = HashMap::from([(stuck, 7), (selling, at)]);
+            lag.longest(behind, &positions, start + Duration::from_secs(second)).as_secs()
+        };
+        assert_eq!([seen(0, &[stuck, selling]), seen(3, &[stuck, selling]), seen(9, &[stuck])], [0, 3, 9]);
+        assert_eq!([seen(10, &[selling]), seen(11, &[selling]), seen(12, &[stuck])], [0, 0, 0], "it has caught up");
     }
 }

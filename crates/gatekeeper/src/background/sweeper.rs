@@ -119,6 +119,7 @@ async fn retire_if_over(gate: &Gate, event: EventId, retire_after: Duration) -> 
 /// How long until something is due; `None` when nothing is under way.
 async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Option<Duration> {
     let keys = EventKeys::of(event);
+    gate.metrics.sweeps.inc();
     let swept = match sweep::call(&gate.link, &keys).await {
         Ok(swept) => swept,
         Err(ScriptError::NotLoaded { .. })
@@ -147,10 +148,12 @@ async fn resolve(gate: Gate, event: EventId, epoch: i64, overdue: Vec<Reservatio
     let outcomes = match gate.vault.resolve(event, overdue).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
+            gate.metrics.unresolved.inc_by(count as u64);
             tracing::warn!(%error, event_id = %event, count, "overdue commits could not be resolved");
             return;
         }
     };
+    gate.metrics.unresolved.inc_by(count.saturating_sub(outcomes.len()) as u64);
     let verdicts: Vec<_> = outcomes.into_iter().collect();
     match settle::call(&gate.link, &EventKeys::of(event), epoch, &verdicts).await {
         Ok(settled) => {

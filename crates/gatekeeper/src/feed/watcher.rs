@@ -124,7 +124,7 @@ impl Outgoing {
                 self.metrics.closed.with_label_values(&["slow"]).inc();
                 Frame::close(close::SLOW, "too slow: connect again")
             }
-            None => Frame::close(1012, "the server is stopping; connect again"),
+            None => Frame::close(close::RESTARTING, "the server is stopping; connect again"),
         };
         self.is_over = frame.is_last;
         Poll::Ready(Some(frame.bytes))
@@ -207,6 +207,7 @@ impl Watcher {
             Message::Close(_) => Err(Some(End(CloseCode::Normal, "goodbye", "left"))),
             Message::Text(text) if serde_json::from_str(&text).ok() == Some(LiveRequest::Resync) => {
                 let joined = self.feed.join(&self.event).await.map_err(|_| None)?;
+                self.feed.metrics.resyncs.inc();
                 self.rejoining.put(joined);
                 Ok(())
             }

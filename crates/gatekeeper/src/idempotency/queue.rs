@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use contract::idempotency::{KEY_COMMANDS_MAX, KeyCommand, KeyReply};
+use prometheus::IntGauge;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::vault_client::VaultClient;
@@ -26,25 +27,40 @@ struct Job {
 
 /// Clones share the queue.
 #[derive(Clone)]
-pub struct KeyQueue(mpsc::Sender<Job>);
+pub struct KeyQueue {
+    jobs: mpsc::Sender<Job>,
+    waiting: IntGauge,
+}
 
 impl KeyQueue {
     /// A queue that is worked off on the current runtime.
     #[must_use]
-    pub fn start(vault: VaultClient) -> Self {
-        let (sender, inbox) = mpsc::channel(QUEUE_MAX);
+    pub fn start(vault: VaultClient, waiting: IntGauge) -> Self {
+        let (jobs, inbox) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(run(vault, inbox));
-        Self(sender)
+        Self { jobs, waiting }
     }
 
     /// Asks, and waits for the reply.
     pub async fn ask(&self, command: KeyCommand) -> Result<KeyReply, KeysUnavailable> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(Job { command, reply }).map_err(|_| KeysUnavailable)?;
+        self.jobs.try_send(Job { command, reply }).map_err(|_| KeysUnavailable)?;
+        self.waiting.inc();
+        // Also if whoever asked goes before the reply.
+        let _waiting = Waiting(&self.waiting);
         match answer.await {
             Ok(KeyReply::Unknown) | Err(_) => Err(KeysUnavailable),
             Ok(reply) => Ok(reply),
         }
+    }
+}
+
+/// Counted as long as it is there.
+struct Waiting<'a>(&'a IntGauge);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

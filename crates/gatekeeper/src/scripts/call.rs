@@ -1,6 +1,7 @@
 //! How a script is called and its reply read.
 
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
@@ -77,6 +78,14 @@ impl LuaScript {
     pub async fn call(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
         let given = arguments.len() + 1;
         debug_assert!(given == self.arguments || (self.takes_more && given > self.arguments), "{}: {given}", self.name);
+        let started = Instant::now();
+        let reply = self.call_twice(link, keys, arguments).await;
+        let is_answered = matches!(reply, Ok(_) | Err(ScriptError::NotLoaded { .. }));
+        link.metrics().observe(self.name, started.elapsed(), is_answered);
+        reply
+    }
+
+    async fn call_twice(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
         let live = link.live().await?;
         match self.call_on(&live, keys, arguments).await {
             Err(ScriptError::Redis { source, .. }) if is_lost(&source) => {

@@ -56,6 +56,8 @@ pub mod code {
     pub const STALE: i64 = 11;
     /// Journal rows are missing in between.
     pub const GAP: i64 = 12;
+    /// There is more than was to be read.
+    pub const TOO_MANY: i64 = 13;
 }
 
 #[cfg(test)]
@@ -106,6 +108,9 @@ mod tests {
         assert!(
             prelude.contains("OK, NOT_LOADED, SOLD_OUT, SEAT_TAKEN, CLOSED, LIMIT, UNKNOWN_ITEM = 1, 0, 2, 3, 4, 5, 6")
         );
-        assert!(prelude.contains("NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP = 7, 8, 9, 10, 11, 12"));
+        assert!(
+            prelude
+                .contains("NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP, TOO_MANY = 7, 8, 9, 10, 11, 12, 13")
+        );
     }
 }

@@ -15,6 +15,33 @@ pub async fn event(gate: &Gate, id: EventId) -> Result<AuditView, ServiceError> 
     Ok(compare(&account, &vault))
 }
 
+/// What a look in passing found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Tickets sold beyond a capacity: Postgres' own word, true at any time.
+    pub oversold: i64,
+    /// Seats sold more than once; the same.
+    pub double_booked: i64,
+    /// The whole account, if both halves are of one moment.
+    pub audit: Option<AuditView>,
+}
+
+/// Looks at an event without being in anybody's way: a ledger that is too long to be read in passing is left alone.
+pub async fn look(gate: &Gate, id: EventId) -> Result<Look, ServiceError> {
+    let event = gate.event(id).await?;
+    let account =
+        async || audit_event::in_passing(&gate.link, &event.keys).await.map_err(|error| gate.failed(id, error));
+    let before = account().await?;
+    let vault = gate.vault.audit(id).await?.ok_or(ServiceError::NotFound("event"))?;
+    let after = if before.is_some() { account().await? } else { None };
+    let quiet = before.filter(|before| before.is_settled() && after.as_ref() == Some(before));
+    Ok(Look {
+        oversold: vault.tiers.iter().map(|(_, capacity, sold)| (sold - capacity).max(0)).sum(),
+        double_booked: vault.double_booked,
+        audit: quiet.map(|account| compare(&account, &vault)),
+    })
+}
+
 fn compare(account: &EventAccount, vault: &VaultAudit) -> AuditView {
     let tiers: Vec<_> = vault
         .tiers

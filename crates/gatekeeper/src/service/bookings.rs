@@ -154,7 +154,12 @@ async fn commit(
 ) -> Result<BookingView, ServiceError> {
     let CommitRequest { rid, event_id, epoch, .. } = request;
     let verdict = gate.commits.commit(request, until).await;
-    gate.metrics.bookings.with_label_values(&[outcome(&verdict)]).inc();
+    gate.metrics.bookings.with_label_values(&[verdict.as_str()]).inc();
+    match &verdict {
+        Verdict::Posted(_) => gate.metrics.booking_successes.inc(),
+        Verdict::Refused(Refusal::SoldOut | Refusal::SeatTaken(_)) => gate.metrics.booking_conflicts.inc(),
+        Verdict::Refused(_) | Verdict::Unknown => {}
+    }
     match verdict {
         Verdict::Posted(booking) => Ok(view(event, &booking)),
         Verdict::Refused(refusal) => Err(refused_by_vault(gate, event, &refusal, epoch, from_hold)),
@@ -189,23 +194,6 @@ fn void(from_hold: bool) -> ServiceError {
         refused(Code::HoldExpired, "The inventory was counted again and the hold is void. Nothing was booked.")
     } else {
         ServiceError::Voided
-    }
-}
-
-fn outcome(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Posted(_) => "posted",
-        Verdict::Unknown => "unknown",
-        Verdict::Refused(refusal) => match refusal {
-            Refusal::SoldOut => "sold_out",
-            Refusal::SeatTaken(_) => "seat_taken",
-            Refusal::StaleEpoch => "stale_epoch",
-            Refusal::Limit => "limit",
-            Refusal::Closed => "closed",
-            Refusal::Void => "void",
-            Refusal::UnknownItem => "unknown_item",
-            Refusal::NotYours => "not_yours",
-        },
     }
 }
 

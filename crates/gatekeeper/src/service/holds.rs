@@ -155,6 +155,7 @@ pub(super) async fn admit_tier(
         (!attempt.is_repeat).then(|| gate.latch.refuses(event_id, tier, quantity.get(), asked_at)).flatten()
     {
         gate.metrics.latch_hits.inc();
+        gate.metrics.booking_conflicts.inc();
         gate.tally.count(event_id, Ending::SoldOut);
         return Ok(Admission::SoldOut { available });
     }

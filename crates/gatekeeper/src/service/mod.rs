@@ -68,6 +68,9 @@ impl Gate {
     /// Counts what the gate said to an attempt.
     pub(crate) fn count(&self, event: EventId, admission: &Admission) {
         self.metrics.admissions.with_label_values(&[admission.outcome()]).inc();
+        if matches!(admission, Admission::SoldOut { .. } | Admission::SeatTaken(_)) {
+            self.metrics.booking_conflicts.inc();
+        }
         if let Some(ending) = ending(admission) {
             self.tally.count(event, ending);
         }

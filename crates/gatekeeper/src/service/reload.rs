@@ -5,17 +5,17 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
 use contract::EventId;
-use prometheus::IntCounter;
 use tokio::runtime::Handle;
 
 use crate::catalog::Catalog;
 use crate::keys::EventKeys;
 use crate::latch::Latch;
 use crate::link::Link;
+use crate::metrics::GateMetrics;
 use crate::scripts::{ScriptError, load_event, read_inventory, registry};
 use crate::vault_client::{VaultClient, VaultError};
 
@@ -36,7 +36,7 @@ pub struct Reloader {
     vault: VaultClient,
     catalog: Arc<Catalog>,
     latch: Arc<Latch>,
-    reloads: IntCounter,
+    metrics: GateMetrics,
     under_way: Arc<Mutex<HashSet<EventId>>>,
     runtime: Handle,
 }
@@ -59,9 +59,9 @@ impl Reloader {
         vault: VaultClient,
         catalog: Arc<Catalog>,
         latch: Arc<Latch>,
-        reloads: IntCounter,
+        metrics: GateMetrics,
     ) -> Self {
-        Self { link, vault, catalog, latch, reloads, under_way: Arc::default(), runtime: Handle::current() }
+        Self { link, vault, catalog, latch, metrics, under_way: Arc::default(), runtime: Handle::current() }
     }
 
     /// Asks for a reload and returns at once. `stale` is an epoch that turned out to be over: inventory loaded under a
@@ -134,6 +134,7 @@ impl Reloader {
     }
 
     async fn load(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {
+        let started = Instant::now();
         let run_id = self.link.live().await.map_err(ScriptError::from)?.run_id;
         registry::remember_loaded(&self.link, event).await?;
         let Some(projection) = self.vault.issue_epoch(event, run_id.to_string()).await? else { return Ok(()) };
@@ -141,7 +142,8 @@ impl Reloader {
         // Once more: it may have been retired, and taken off, since.
         registry::remember_loaded(&self.link, event).await?;
         tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
-        self.reloads.inc();
+        self.metrics.reloads.inc();
+        self.metrics.reload_seconds.observe(started.elapsed().as_secs_f64());
         self.catalog.remember(projection.event);
         Ok(())
     }

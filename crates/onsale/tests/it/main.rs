@@ -20,6 +20,7 @@ mod idempotency;
 mod lab;
 mod limits;
 mod live;
+mod monitoring;
 mod mutants;
 mod oidc;
 mod ownership;

@@ -45,10 +45,10 @@ async fn shop(admin: Client, event: EventId, tier: TierId, stop: Arc<AtomicBool>
         let guest = admin.with_token(session["token"].as_str().unwrap_or_default());
         told("event", guest.get(&format!("/api/v1/events/{event}")).await);
         let held = told("hold", guest.hold_tier(event, tier, 1).await);
-        let hold = format!("/api/v1/events/{event}/holds/{}", held["hold_id"].as_str().unwrap_or_default());
-        told("extend", guest.post(&format!("{hold}/extend"), &Value::Null).await);
-        told("read hold", guest.get(&hold).await);
-        told("release", guest.call(Method::DELETE, &hold, &Value::Null).await);
+        let path = format!("/api/v1/events/{event}/holds/{}", held["hold_id"].as_str().unwrap_or_default());
+        told("extend", guest.post(&format!("{path}/extend"), &Value::Null).await);
+        told("read hold", guest.get(&path).await);
+        told("release", guest.call(Method::DELETE, &path, &Value::Null).await);
         let booked = told("buy", guest.buy(event, tier, 1).await);
         let booking = format!("/api/v1/bookings/{}", booked["booking_id"].as_str().unwrap_or_default());
         told("confirm", guest.post(&format!("{booking}/confirm"), &Value::Null).await);
@@ -130,8 +130,8 @@ async fn everything_is_restarted_under_load_and_no_request_fails() {
     let (event, tier) = system.tier_event(1_000_000).await;
     let stop = Arc::new(AtomicBool::new(false));
     // Connections of their own, as browsers have them.
-    let shopper = || Client::new(&system.ready.url).unwrap();
-    let shoppers: Vec<_> = (0..SHOPPERS).map(|_| tokio::spawn(shop(shopper(), event, tier, stop.clone()))).collect();
+    let client = || Client::new(&system.ready.url).unwrap();
+    let shoppers: Vec<_> = (0..SHOPPERS).map(|_| tokio::spawn(shop(client(), event, tier, stop.clone()))).collect();
     let watchers: Vec<_> =
         (0..WATCHERS).map(|_| tokio::spawn(watch(system.ready.url.clone(), event, stop.clone()))).collect();
     for role in [Role::Gatekeeper(0), Role::Gatekeeper(1), Role::Gatekeeper(2), Role::Vault] {

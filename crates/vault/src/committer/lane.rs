@@ -64,6 +64,7 @@ async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
     let mut outcome = transact_in_time(committer, event_id, &commands).await;
     for _ in 1..TRIES_MAX {
         let Err(error) = &outcome else { break };
+        committer.metrics.failures.inc();
         tracing::warn!(%event_id, error = %error, commands = commands.len(), "a batch failed and is tried again");
         tokio::time::sleep(RETRY_WAIT).await;
         outcome = transact_in_time(committer, event_id, &commands).await;
@@ -72,12 +73,14 @@ async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
     match outcome {
         Ok(answers) => {
             assert_eq!(answers.len(), replies.len(), "every command has its answer");
-            for (reply, answer) in replies.into_iter().zip(answers) {
+            for ((reply, answer), command) in replies.into_iter().zip(answers).zip(&commands) {
+                committer.metrics.observe_answer(command, &answer);
                 // Whoever asked may have gone; the row stays, and a retry of the rid will find it.
                 let _ = reply.send(Ok(answer));
             }
         }
         Err(error) => {
+            committer.metrics.failures.inc();
             tracing::error!(%event_id, %error, commands = commands.len(), "a batch failed for good");
             for reply in replies {
                 let _ = reply.send(Err(CommitterError::Unknown));
