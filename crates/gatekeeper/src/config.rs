@@ -1,6 +1,6 @@
 //! Settings, from flags or the environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,11 @@ use crate::feed::FeedSettings;
 use crate::identity::oidc::OidcSettings;
 use crate::limits::LimitSettings;
 
+/// The variable with the address to listen on.
+pub const LISTEN: &str = "ONSALE_LISTEN";
+/// That address, if nothing else is said.
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
 /// What may be in files instead, named by the variable with `_FILE` behind it.
 pub const SECRETS: &[SecretSetting] = &[
     SecretSetting { flag: "redis-url", variable: "ONSALE_REDIS_URL" },
@@ -28,11 +33,11 @@ pub const SECRETS: &[SecretSetting] = &[
     version,
     about,
     after_help = "Secrets may be in files: ONSALE_REDIS_URL_FILE, ONSALE_SERVICE_CREDENTIAL_FILE and \
-    ONSALE_TOKEN_KEY_FILE name them."
+    ONSALE_TOKEN_KEY_FILE name them.\n\n`gatekeeper probe` asks the one at ONSALE_LISTEN whether it is ready."
 )]
 pub struct Config {
     /// Where to listen; nginx stands in front.
-    #[arg(long, env = "ONSALE_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = LISTEN, default_value_t = LISTEN_DEFAULT)]
     pub listen: SocketAddr,
 
     /// Redis, as `redis://:password@host:port/`, or `rediss://` to have it encrypted.

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use chassis::server;
-use gatekeeper::config::{Config, SECRETS};
+use chassis::{probe, server};
+use gatekeeper::config::{Config, LISTEN, LISTEN_DEFAULT, SECRETS};
 use gatekeeper::startup::Application;
 
 #[global_allocator]
@@ -11,6 +11,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if probe::is_asked_for() {
+        return probe::run(LISTEN, LISTEN_DEFAULT);
+    }
     let config: Config = chassis::config::parse(SECRETS);
     let (format, filter) = (config.log_format, config.log_filter.clone());
     server::run_process(format, &filter, async { Application::build(config)?.run().await }).await

@@ -1,6 +1,6 @@
 //! Settings, from flags or the environment.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +8,11 @@ use chassis::config::{Secret, SecretSetting};
 use chassis::credential::Credential;
 use chassis::log;
 use clap::Parser;
+
+/// The variable with the address to listen on.
+pub const LISTEN: &str = "ONSALE_VAULT_LISTEN";
+/// That address, if nothing else is said.
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// What may be in files instead, named by the variable with `_FILE` behind it.
 pub const SECRETS: &[SecretSetting] = &[
@@ -21,16 +26,20 @@ pub const SECRETS: &[SecretSetting] = &[
     version,
     about,
     after_help = "Secrets may be in files: ONSALE_DATABASE_URL_FILE and ONSALE_SERVICE_CREDENTIAL_FILE \
-    name them."
+    name them.\n\n`vault probe` asks the one at ONSALE_VAULT_LISTEN whether it is ready."
 )]
 pub struct Config {
     /// Where to listen: a loopback or private address.
-    #[arg(long, env = "ONSALE_VAULT_LISTEN", default_value = "127.0.0.1:8090")]
+    #[arg(long, env = LISTEN, default_value_t = LISTEN_DEFAULT)]
     pub listen: SocketAddr,
 
     /// Permit an address that is neither loopback nor private, such as 0.0.0.0 in a container on a private network.
     #[arg(long, env = "ONSALE_VAULT_LISTEN_ANYWHERE")]
     pub listen_anywhere: bool,
+
+    /// Bring the schema up to date, and end. Otherwise it is done before anything is served.
+    #[arg(long)]
+    pub migrate_only: bool,
 
     /// Postgres, as `postgres://user:password@host/database` or a key=value string.
     #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true)]

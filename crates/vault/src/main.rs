@@ -2,16 +2,25 @@
 
 use std::process::ExitCode;
 
-use chassis::server;
-use vault::config::{Config, SECRETS};
-use vault::startup::Application;
+use chassis::{probe, server};
+use vault::config::{Config, LISTEN, LISTEN_DEFAULT, SECRETS};
+use vault::startup::{self, Application};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if probe::is_asked_for() {
+        return probe::run(LISTEN, LISTEN_DEFAULT);
+    }
     let config: Config = chassis::config::parse(SECRETS);
     let (format, filter) = (config.log_format, config.log_filter.clone());
-    server::run_process(format, &filter, async { Application::build(config).await?.run().await }).await
+    server::run_process(format, &filter, async {
+        if config.migrate_only {
+            return startup::migrate(&config).await;
+        }
+        Application::build(config).await?.run().await
+    })
+    .await
 }

@@ -40,10 +40,7 @@ impl Application {
             "{} is neither a loopback nor a private address; --listen-anywhere permits it",
             config.listen
         );
-        let store = Store::new(config.database_url.expose(), config.database_ca_file.as_deref(), config.pool_size_max)?;
-        wait_for_postgres(&store).await?;
-        store.assert_durable().await?;
-        store.migrate().await.context("the schema could not be brought up to date")?;
+        let store = migrated(&config).await?;
 
         let metrics = Metrics::new()?;
         let shutdown = Shutdown::register(&metrics)?;
@@ -102,6 +99,22 @@ impl Application {
         let wakes = self.wakes;
         Ok(self.service.run(async move { wakes.end_waits() }).await?)
     }
+}
+
+/// Brings the schema up to date and is done.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    migrated(config).await?;
+    tracing::info!("the schema is up to date");
+    Ok(())
+}
+
+/// A store that keeps what it says, with the schema of this version.
+async fn migrated(config: &Config) -> anyhow::Result<Store> {
+    let store = Store::new(config.database_url.expose(), config.database_ca_file.as_deref(), config.pool_size_max)?;
+    wait_for_postgres(&store).await?;
+    store.assert_durable().await?;
+    store.migrate().await.context("the schema could not be brought up to date")?;
+    Ok(store)
 }
 
 async fn wait_for_postgres(store: &Store) -> anyhow::Result<()> {

@@ -261,3 +261,37 @@ fn a_minted_token_is_signed_with_the_given_key() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("at least 32 characters") && !said.contains(&key) && !said.contains("short"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_probes_itself_and_a_vault_can_migrate_and_end() {
+    let system = crate::support::shared().await;
+    let address = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
+    let service = |program: &str, argument: &str, environment: Vec<(&str, String)>| {
+        let path = std::path::Path::new(env!("CARGO_BIN_EXE_onsale")).with_file_name(program);
+        let mut command = Command::new(path);
+        command.arg(argument).envs(environment);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let probe = async |program: &str, variable: &'static str, address: String| {
+        service(program, "probe", vec![(variable, address)]).await.unwrap()
+    };
+    for (program, variable, url) in [
+        ("gatekeeper", "ONSALE_LISTEN", &system.ready.replicas[0]),
+        ("vault", "ONSALE_VAULT_LISTEN", &system.ready.vault),
+    ] {
+        assert!(probe(program, variable, address(url)).await.status.success());
+        let port = stack::ports::free().unwrap();
+        let nobody = probe(program, variable, format!("127.0.0.1:{port}")).await;
+        assert!(!nobody.status.success());
+        assert!(String::from_utf8_lossy(&nobody.stderr).contains("does not answer"), "{nobody:?}");
+    }
+
+    let settings = vec![
+        ("ONSALE_DATABASE_URL", system.ready.postgres.clone()),
+        ("ONSALE_SERVICE_CREDENTIAL", system.ready.service_credential.clone()),
+    ];
+    let migrated = service("vault", "--migrate-only", settings).await.unwrap();
+    assert!(migrated.status.success(), "{migrated:?}");
+    let said = String::from_utf8_lossy(&migrated.stderr);
+    assert!(said.contains("the schema is up to date") && !said.contains("the vault is open"), "{said}");
+}
