@@ -16,6 +16,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
 pub mod token;
+pub mod trace;
 
 pub use api_error::ApiError;
 pub use json::Json;

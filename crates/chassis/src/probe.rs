@@ -23,7 +23,7 @@ pub fn is_asked_for() -> bool {
 #[expect(clippy::disallowed_methods, reason = "a probe has no other setting")]
 pub fn run(listen: &str, default: SocketAddr) -> ExitCode {
     let address = env::var(listen).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    match status(address) {
+    match status(address, paths::READY) {
         Ok(status) if status == "200" => ExitCode::SUCCESS,
         Ok(status) => {
             eprintln!("{} says {status}", paths::READY);
@@ -36,13 +36,14 @@ pub fn run(listen: &str, default: SocketAddr) -> ExitCode {
     }
 }
 
-fn status(mut address: SocketAddr) -> std::io::Result<String> {
+/// The status of an answer, as three digits.
+pub fn status(mut address: SocketAddr, path: &str) -> std::io::Result<String> {
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_WAIT)?;
     stream.set_read_timeout(Some(ANSWER_WAIT))?;
-    write!(stream, "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", paths::READY)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     Ok(String::from_utf8_lossy(&head[9..]).into_owned())

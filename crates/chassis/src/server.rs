@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::log;
+use crate::log::{self, Telling};
+use crate::shutdown;
 
 /// Longer than nginx keeps an idle upstream connection, so that nginx closes first and never writes into a reset.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -27,17 +28,30 @@ pub fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, bound))
 }
 
-/// The life of a service's process: logs first, then the service; what ends it early is logged and told by the exit code.
-pub async fn run_process(
-    format: log::Format,
-    filter: &str,
-    service: impl Future<Output = Result<(), impl std::fmt::Display>>,
+/// The life of a service's process: logs first, then the service; what ends it early is logged and told by the exit code. `build`
+/// gives nothing if that was all there is to do. Told to stop while it is being built, it does so at once.
+pub async fn run_process<S, E: std::fmt::Display>(
+    telling: &Telling,
+    build: impl Future<Output = Result<Option<S>, E>>,
+    run: impl AsyncFnOnce(S) -> Result<(), E>,
 ) -> ExitCode {
-    if let Err(error) = log::start(format, filter) {
-        eprintln!("the log filter cannot be read: {error}");
-        return ExitCode::FAILURE;
-    }
-    match service.await {
+    let _export = match log::start(telling) {
+        Ok(export) => export,
+        Err(error) => {
+            eprintln!("the log filter or the traces' collector cannot be used: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let service = tokio::select! {
+        service = build => service,
+        () = shutdown::told_to_stop() => Ok(None),
+    };
+    let ended = match service {
+        Ok(Some(service)) => run(service).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

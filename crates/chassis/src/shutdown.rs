@@ -27,7 +27,9 @@ const CLOSE_TRIES_MAX: u32 = 50;
 /// How long a connection to ourselves takes at most, if there is room for it.
 const KNOCK_WAIT: Duration = Duration::from_millis(20);
 /// Nobody has let us in if there is no answer for so long.
-const ANSWER_WAIT: Duration = Duration::from_millis(50);
+const ANSWER_WAIT: Duration = Duration::from_millis(150);
+/// How long the server takes to hear that it is to pause.
+const PAUSE_WAIT: Duration = Duration::from_millis(10);
 
 /// Whether this process is about to stop, and who is still inside. Clones share it.
 #[derive(Debug, Clone)]
@@ -105,7 +107,13 @@ impl Service {
         self.shutdown.0.is_stopping.store(true, Ordering::Relaxed);
         tracing::info!(is_polite, "stopping");
         if is_polite {
-            sleep(self.notice).await;
+            // Told twice, it does not wait.
+            tokio::select! {
+                () = sleep(self.notice) => {}
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+                ended = &mut server => return ended?,
+            }
             if let Err(error) = close_door(&handle, &self.listener).await {
                 tracing::warn!(%error, "the door could not be closed; whoever is before it may be turned away");
             }
@@ -120,6 +128,15 @@ impl Service {
     }
 }
 
+/// SIGTERM or Ctrl-C. The first process of a container hears of neither unless it listens.
+pub async fn told_to_stop() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
 /// Lets nobody in any more, and nobody be turned away who had been let into the queue: closing a socket resets those, with
 /// their requests perhaps already sent. So for a moment nobody is taken from the queue, it is made one long, and the one is
 /// ourselves. Whoever comes in that moment gets no answer to their first packet; after it they are refused, and go elsewhere.
@@ -128,6 +145,7 @@ async fn close_door(handle: &ServerHandle, listener: &TcpListener) -> std::io::R
     let mut last = None;
     for _ in 0..CLOSE_TRIES_MAX {
         handle.pause().await;
+        sleep(PAUSE_WAIT).await;
         // A queue of none has room for one. It stays as long as it was, should somebody be in it.
         listen(listener, Backlog::new(0)?)?;
         last = knock(address).await;

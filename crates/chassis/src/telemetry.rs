@@ -9,8 +9,12 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
+use crate::{span, trace};
 
 /// Taken from the proxy when it looks like an id, else made here; returned to the client and logged.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,7 +52,10 @@ pub async fn observe(
     let started = Instant::now();
     let request_id = request_id(&request);
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    let mut response = CURRENT.scope(request_id.clone(), next.call(request)).await?;
+    let span = span_of(&request, &request_id);
+    let trace_id = trace::id(request.headers()).map(str::to_owned);
+    let answered = CURRENT.scope(request_id.clone(), next.call(request));
+    let mut response = answered.instrument(span.clone()).await?;
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let request = response.request();
@@ -57,12 +64,14 @@ pub async fn observe(
     if let Some(metrics) = request.app_data::<web::Data<Metrics>>() {
         metrics.observe_request(route, request.method().as_str(), status, took);
     }
+    span.record("http.route", route).record("http.response.status_code", status);
+    let name = request_id.to_str().unwrap_or_default();
     if status >= 500 {
+        span.record("otel.status_code", "ERROR");
         let cause = response.response().error().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(route, status, cause, request_id = request_id.to_str().unwrap_or_default(), "request failed");
+        tracing::warn!(route, status, cause, request_id = name, trace_id, "request failed");
     } else {
-        let request_id = request_id.to_str().unwrap_or_default();
-        tracing::debug!(route, status, took_us = took.as_micros(), request_id, "request served");
+        tracing::debug!(route, status, took_us = took.as_micros(), request_id = name, trace_id, "request served");
     }
     let is_last = request.app_data::<web::Data<Shutdown>>().is_some_and(|shutdown| shutdown.is_begun());
     response.headers_mut().insert(REQUEST_ID.clone(), request_id);
@@ -70,6 +79,21 @@ pub async fn observe(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// The request as a part of its trace. It says what was asked and how it ended, never by whom.
+fn span_of(request: &ServiceRequest, request_id: &HeaderValue) -> Span {
+    let span = span!(
+        "request",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = request.method().as_str(),
+        http.route = Empty,
+        http.response.status_code = Empty,
+        request_id = request_id.to_str().unwrap_or_default(),
+    );
+    trace::continue_from(&span, request.headers());
+    span
 }
 
 fn request_id(request: &ServiceRequest) -> HeaderValue {

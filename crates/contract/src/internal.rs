@@ -143,6 +143,20 @@ pub enum Refusal {
 }
 
 impl Verdict {
+    /// All of [`Self::as_str`].
+    pub const WORDS: &[&str] = &[
+        "posted",
+        "unknown",
+        "sold_out",
+        "seat_taken",
+        "stale_epoch",
+        "limit",
+        "closed",
+        "void",
+        "unknown_item",
+        "not_yours",
+    ];
+
     /// In a word, for metrics.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
+use chassis::{span, trace};
 use contract::internal::{COMMITS_PER_BATCH_MAX, CommitRequest, Outcome, Verdict};
 use contract::{EventId, ReservationId};
 use prometheus::IntGauge;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument as _, Span};
 
 use crate::keys::EventKeys;
 use crate::link::Link;
@@ -32,6 +34,8 @@ struct Job {
     request: CommitRequest,
     reply: oneshot::Sender<Verdict>,
     deadline: Instant,
+    /// What asked for it.
+    span: Span,
 }
 
 /// Clones share the lanes.
@@ -60,7 +64,8 @@ impl CommitQueue {
         let (reply, verdict) = oneshot::channel();
         let event_id = request.event_id;
         let latest = Instant::now() + self.wait;
-        let job = Job { request, reply, deadline: until.map_or(latest, |until| until.min(latest)) };
+        let job =
+            Job { request, reply, deadline: until.map_or(latest, |until| until.min(latest)), span: Span::current() };
         if self.enqueue(event_id, job).is_err() {
             return Verdict::Unknown;
         }
@@ -100,7 +105,9 @@ impl CommitQueue {
                 Err(_) => continue,
             }
             self.waiting.sub(i64::try_from(jobs.len()).unwrap_or(0));
-            self.work(&keys, jobs).await;
+            let span = span!("commit batch", commits = jobs.len());
+            trace::for_all(&span, jobs.iter().map(|job| &job.span));
+            self.work(&keys, jobs).instrument(span).await;
         }
     }
 
@@ -126,7 +133,7 @@ impl CommitQueue {
             let (open, decided): (Vec<_>, Vec<_>) =
                 jobs.into_iter().zip(verdicts).partition(|(_, verdict)| *verdict == Verdict::Unknown);
             // Settling does not hold up the next batch: it touches only rids of this one.
-            tokio::spawn(settle_and_reply(self.link.clone(), keys.clone(), decided));
+            tokio::spawn(settle_and_reply(self.link.clone(), keys.clone(), decided).in_current_span());
             jobs = open.into_iter().map(|(job, _)| job).collect();
             if jobs.is_empty() {
                 return;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chassis::config::{Secret, SecretSetting};
 use chassis::credential::Credential;
-use chassis::log;
+use chassis::log::{self, Telling};
 use chassis::token::TokenKeys;
+use chassis::trace::TraceSettings;
 use clap::Parser;
 
 use crate::cors::AllowedOrigins;
@@ -121,6 +122,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_STOP_NOTICE_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub stop_notice_seconds: u32,
 
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,
@@ -131,6 +136,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the process tells of itself.
+    #[must_use]
+    pub fn telling(&self) -> Telling {
+        Telling {
+            service: "gatekeeper",
+            format: self.log_format,
+            filter: self.log_filter.clone(),
+            traces: self.traces.clone(),
+        }
+    }
+
     /// How long a client is kept waiting for the vault's verdict.
     #[must_use]
     pub fn commit_wait(&self) -> Duration {

@@ -10,6 +10,7 @@ pub const LOADED_EVENTS: &str = "onsale:events";
 pub struct EventKeys {
     scripts: [String; 7],
     loading: String,
+    auditing: String,
     activity: String,
 }
 
@@ -21,6 +22,7 @@ impl EventKeys {
         Self {
             scripts: ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(key),
             loading: key("loading"),
+            auditing: key("auditing"),
             activity: key("activity"),
         }
     }
@@ -41,6 +43,12 @@ impl EventKeys {
     #[must_use]
     pub fn activity(&self) -> &str {
         &self.activity
+    }
+
+    /// Held by the replica that audits the event in the background.
+    #[must_use]
+    pub fn auditing(&self) -> &str {
+        &self.auditing
     }
 
     /// Held by the replica that is loading the event.
@@ -65,6 +73,11 @@ mod tests {
         let event = EventId::fresh();
         let keys = EventKeys::of(event);
         let tag = format!("{{e:{event}}}:");
-        assert!(keys.for_scripts().iter().chain([&keys.loading, &keys.activity]).all(|key| key.starts_with(&tag)));
+        assert!(
+            keys.for_scripts()
+                .iter()
+                .chain([&keys.loading, &keys.auditing, &keys.activity])
+                .all(|key| key.starts_with(&tag))
+        );
     }
 }

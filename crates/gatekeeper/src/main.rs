@@ -15,6 +15,7 @@ async fn main() -> ExitCode {
         return probe::run(LISTEN, LISTEN_DEFAULT);
     }
     let config: Config = chassis::config::parse(SECRETS);
-    let (format, filter) = (config.log_format, config.log_filter.clone());
-    server::run_process(format, &filter, async { Application::build(config)?.run().await }).await
+    let telling = config.telling();
+    let build = async { Application::build(config).map(Some) };
+    server::run_process(&telling, build, Application::run).await
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chassis::metrics::{BOUNDS_SECONDS, Metrics};
+use contract::internal::Verdict;
 use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
+
+use crate::scripts::SCRIPTS;
 
 /// The gate's figures.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub struct GateMetrics {
     pub limits_open: IntCounter,
     /// Events loaded under a new epoch by this replica.
     pub reloads: IntCounter,
+    /// Those that had been loaded before.
+    pub reloads_again: IntCounter,
     /// How long that took.
     pub reload_seconds: Histogram,
     /// Looks for what is due.
@@ -59,7 +64,7 @@ impl GateMetrics {
                 "gatekeeper_bookings_total",
                 "Admitted attempts by the vault's verdict.",
                 "outcome",
-                &["posted", "unknown", "void", "stale_epoch", "sold_out", "seat_taken"],
+                Verdict::WORDS,
             )?,
             commits_waiting: metrics.gauge("gatekeeper_commits_waiting", "Commits waiting for their lane.")?,
             keys_waiting: metrics.gauge("gatekeeper_keys_waiting", "Requests waiting for their Idempotency-Key.")?,
@@ -77,6 +82,8 @@ impl GateMetrics {
             limits_open: metrics
                 .counter("gatekeeper_limits_open_total", "Times a budget could not be asked, and let through.")?,
             reloads: metrics.counter("gatekeeper_reloads_total", "Events loaded under a new epoch.")?,
+            reloads_again: metrics
+                .counter("gatekeeper_reloads_again_total", "Events loaded that had been loaded before.")?,
             reload_seconds: metrics.histogram(
                 "gatekeeper_reload_seconds",
                 "Time to load an event into Redis.",
@@ -116,7 +123,7 @@ impl ScriptMetrics {
                 "gatekeeper_script_failures_total",
                 "Scripts' calls that gave no answer.",
                 "script",
-                &[],
+                SCRIPTS,
             )?,
         })
     }

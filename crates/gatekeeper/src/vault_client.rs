@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use chassis::credential::Credential;
 use chassis::retry::Backoff;
 use chassis::telemetry::REQUEST_ID;
+use chassis::{span, trace};
 use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, NewEvent, Page, Profile};
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
@@ -23,6 +24,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::identity::Caller;
 
@@ -34,10 +38,12 @@ const KEYS_WAIT: Duration = Duration::from_secs(6);
 const LIST_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
-/// Connections nobody uses are closed after so long: sooner than the vault would, and than one that is stopping waits.
-const IDLE_MAX: Duration = Duration::from_secs(5);
-/// How long after its last answer a vault that cannot be reached is thought to be restarting.
-const RESTART_WAIT: Duration = Duration::from_secs(4);
+/// Connections nobody uses are closed after so long, or up to twice as long: sooner than the vault would close them, and than one
+/// that is stopping waits.
+const IDLE_MAX: Duration = Duration::from_secs(2);
+/// How long after its last answer a vault that cannot be reached is thought to be restarting: it may wait for another gatekeeper's
+/// idle connections, and then it has to start.
+const RESTART_WAIT: Duration = Duration::from_secs(12);
 /// Waits between tries to reach it.
 const RESTART_FIRST: Duration = Duration::from_millis(20);
 const RESTART_LONGEST: Duration = Duration::from_millis(200);
@@ -52,6 +58,9 @@ pub enum VaultError {
     /// The vault cannot be reached, or did not answer in time; what was asked may have happened.
     #[error("the vault does not answer: {0}")]
     Unreachable(#[from] reqwest::Error),
+    /// The vault did not answer in time; what was asked may have happened.
+    #[error("the vault did not answer in time")]
+    Late,
     /// The vault answered with a problem.
     #[error("the vault answered {}: {}", .0.status, .0.detail)]
     Problem(Box<Problem>),
@@ -84,7 +93,6 @@ impl VaultClient {
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .connect_timeout(CONNECT_WAIT)
             .pool_idle_timeout(IDLE_MAX)
-            .timeout(REPLY_WAIT)
             .tcp_nodelay(true)
             .build()?;
         let base = base.trim_end_matches('/').to_owned();
@@ -246,7 +254,7 @@ impl VaultClient {
         body: Option<&impl Serialize>,
         wait: Duration,
     ) -> Result<T, VaultError> {
-        self.send(self.request(method, path, body).timeout(wait)).await
+        self.send(self.request(method, path, body), wait).await
     }
 
     /// What goes into the audit log says who caused it.
@@ -260,7 +268,7 @@ impl VaultClient {
         let request_id = origin.request_id.as_str();
         let origin = serde_json::to_string(origin).unwrap_or_default();
         let request = self.request(method, path, body).header(paths::ORIGIN_HEADER, origin);
-        self.send(request.header(REQUEST_ID.as_str(), request_id)).await
+        self.send(request.header(REQUEST_ID.as_str(), request_id), REPLY_WAIT).await
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> RequestBuilder {
@@ -271,11 +279,21 @@ impl VaultClient {
         }
     }
 
-    async fn send<T: DeserializeOwned + Send + 'static>(&self, request: RequestBuilder) -> Result<T, VaultError> {
+    async fn send<T: DeserializeOwned + Send + 'static>(
+        &self,
+        request: RequestBuilder,
+        wait: Duration,
+    ) -> Result<T, VaultError> {
         let vault = self.clone();
+        let span = span!("vault", otel.kind = "client", http.response.status_code = Empty);
+        let request = match span.in_scope(trace::current_traceparent) {
+            Some(parent) => request.header(trace::TRACEPARENT, parent),
+            None => request,
+        };
         let reply = async move {
             let response = vault.reach(request).await?;
             let status = response.status();
+            Span::current().record("http.response.status_code", status.as_u16());
             if status == StatusCode::NO_CONTENT {
                 // `()` is what is asked for where nothing is answered.
                 return serde_json::from_value(Value::Null).map_err(|_| VaultError::Unexpected(status));
@@ -286,7 +304,8 @@ impl VaultClient {
             let problem = response.json::<Problem>().await;
             Err(problem.map_or(VaultError::Unexpected(status), |problem| VaultError::Problem(Box::new(problem))))
         };
-        self.runtime.spawn(reply).await.unwrap_or(Err(VaultError::Stopping))
+        let in_time = async move { timeout(wait, reply).await.unwrap_or(Err(VaultError::Late)) };
+        self.runtime.spawn(in_time.instrument(span)).await.unwrap_or(Err(VaultError::Stopping))
     }
 }
 
@@ -294,11 +313,12 @@ impl VaultClient {
     /// Sends it as soon as there is a vault to send it to, if there was one a moment ago.
     async fn reach(&self, request: RequestBuilder) -> Result<Response, VaultError> {
         let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
+        let until = self.last_answer().map(|last| last + RESTART_WAIT);
         let mut again = request.try_clone();
         let mut sent = request.send().await;
         while let Err(error) = &sent
             && error.is_connect()
-            && self.last_answer().is_some_and(|last| last.elapsed() < RESTART_WAIT)
+            && until.is_some_and(|until| Instant::now() < until)
             && let Some(request) = again
         {
             tokio::time::sleep(backoff.next_wait()).await;

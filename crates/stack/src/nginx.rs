@@ -22,6 +22,8 @@ pub struct Settings<'a> {
     pub limits: bool,
     /// Requests a second per address while limits are on.
     pub rate: u32,
+    /// Of the requests, how many are traced, such as `1%`.
+    pub traced: &'a str,
     /// Networks of load balancers in front, believed about addresses.
     pub trusted_proxies: &'a [String],
     /// The built page, if it is to be served.
@@ -32,14 +34,18 @@ pub struct Settings<'a> {
 #[must_use]
 pub fn render(settings: &Settings<'_>) -> String {
     let folder = settings.folder.display().to_string();
-    let upstreams: Vec<_> =
-        settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;")).collect();
+    let upstreams = |when_it_fails: &str| {
+        let servers = settings.upstreams.iter().map(|port| format!("server 127.0.0.1:{port} {when_it_fails};"));
+        servers.collect::<Vec<_>>().join("\n        ")
+    };
     let proxies = settings.trusted_proxies.iter().map(|network| format!("set_real_ip_from {network};"));
     let values = [
         ("ONSALE_HTTP_LISTEN", format!("127.0.0.1:{}", settings.port)),
-        ("ONSALE_UPSTREAMS", upstreams.join("\n        ")),
+        ("ONSALE_UPSTREAMS", upstreams("max_fails=1 fail_timeout=1s")),
+        ("ONSALE_WATCHED", upstreams("max_fails=0")),
         ("ONSALE_LIMITS", if settings.limits { "on" } else { "off" }.into()),
         ("ONSALE_RATE", settings.rate.to_string()),
+        ("ONSALE_TRACED", settings.traced.to_owned()),
         ("ONSALE_REAL_IP", proxies.collect::<Vec<_>>().join("\n    ")),
         ("ONSALE_ACCESS_LOG", format!("{folder}/access.log")),
         ("ONSALE_PAGE_DIR", format!("{folder}/page")),
@@ -99,6 +105,7 @@ mod tests {
             upstreams: &[2, 3],
             limits: true,
             rate: 100,
+            traced: "1%",
             trusted_proxies: &["10.0.0.0/8".into()],
             page: None,
         };

@@ -15,6 +15,8 @@ pub struct Options {
     pub limits: bool,
     /// Requests a second that nginx lets through from one address while limits are on.
     pub address_rate: u32,
+    /// Of the requests, how many nginx has traced, such as `1%`; the services must have somewhere to send traces.
+    pub traced: String,
     /// Networks of load balancers in front of nginx, believed about client addresses.
     pub trusted_proxies: Vec<String>,
     /// The built page, served beside the API; without it there is the API alone.
@@ -56,6 +58,7 @@ impl Default for Options {
             port: None,
             limits: false,
             address_rate: 100,
+            traced: "1%".into(),
             trusted_proxies: Vec::new(),
             page: None,
             restart: true,

@@ -1,13 +1,13 @@
 //! The whole stack: started in order, ready or an error, stopped in reverse.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chassis::probe;
 use chassis::token::{Identity, Role as TokenRole, TokenKeys};
 use contract::{CustomerId, paths};
 use jiff::{SignedDuration, Timestamp};
@@ -224,6 +224,7 @@ impl Launch<'_> {
             upstreams: &ports.gatekeepers,
             limits: self.options.limits,
             rate: self.options.address_rate,
+            traced: &self.options.traced,
             trusted_proxies: &self.options.trusted_proxies,
             page: self.options.page.as_deref(),
         };
@@ -364,13 +365,5 @@ fn is_ready(port: u16) -> bool {
 }
 
 fn answers(port: u16, path: &str) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head)?;
-        Ok(&head[9..] == b"200")
-    };
-    ask().unwrap_or(false)
+    probe::status(SocketAddr::from(([127, 0, 0, 1], port)), path).is_ok_and(|status| status == "200")
 }

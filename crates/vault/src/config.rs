@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use chassis::config::{Secret, SecretSetting};
 use chassis::credential::Credential;
-use chassis::log;
+use chassis::log::{self, Telling};
+use chassis::trace::TraceSettings;
 use clap::Parser;
 
 /// The variable with the address to listen on.
@@ -74,6 +75,10 @@ pub struct Config {
     #[arg(long, env = "ONSALE_STOP_NOTICE_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub stop_notice_seconds: u32,
 
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
+
     /// json or text.
     #[arg(long, env = "ONSALE_LOG_FORMAT", default_value = "json")]
     pub log_format: log::Format,
@@ -84,6 +89,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the process tells of itself.
+    #[must_use]
+    pub fn telling(&self) -> Telling {
+        Telling {
+            service: "vault",
+            format: self.log_format,
+            filter: self.log_filter.clone(),
+            traces: self.traces.clone(),
+        }
+    }
+
     /// How often unpaid bookings are looked for.
     #[must_use]
     pub fn expiry_interval(&self) -> Duration {

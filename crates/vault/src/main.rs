@@ -15,12 +15,12 @@ async fn main() -> ExitCode {
         return probe::run(LISTEN, LISTEN_DEFAULT);
     }
     let config: Config = chassis::config::parse(SECRETS);
-    let (format, filter) = (config.log_format, config.log_filter.clone());
-    server::run_process(format, &filter, async {
+    let telling = config.telling();
+    let build = async {
         if config.migrate_only {
-            return startup::migrate(&config).await;
+            return startup::migrate(&config).await.map(|()| None);
         }
-        Application::build(config).await?.run().await
-    })
-    .await
+        Application::build(config).await.map(Some)
+    };
+    server::run_process(&telling, build, Application::run).await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chassis::metrics::{BOUNDS_SECONDS, Metrics};
-use contract::internal::BookingAnswer;
+use contract::internal::{BookingAnswer, Verdict};
 use prometheus::{Error, Histogram, IntCounter, IntCounterVec, IntGauge};
 
 use crate::committer::{Answer, Command};
@@ -40,7 +40,7 @@ impl CommitterMetrics {
                 "vault_verdicts_total",
                 "Commits by what was decided; one that is asked again counts again.",
                 "verdict",
-                &["posted", "sold_out", "seat_taken", "limit", "closed", "stale_epoch", "void"],
+                Verdict::WORDS,
             )?,
             changes: metrics.counters(
                 "vault_changes_total",

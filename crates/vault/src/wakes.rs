@@ -3,6 +3,7 @@
 //! Only a hint. Whoever misses one (a full ring, a restarted vault, a lost NOTIFY) finds the rows by polling positions.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ struct Ring {
 pub struct Wakes {
     ring: Arc<Mutex<Ring>>,
     grown: Arc<Notify>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Wakes {
@@ -49,15 +51,16 @@ impl Wakes {
         tokio::pin!(grown);
         grown.as_mut().enable();
         let now = self.peek(cursor);
-        if !now.events.is_empty() {
+        if !now.events.is_empty() || self.is_over.load(Ordering::Relaxed) {
             return now;
         }
         let _ = tokio::time::timeout(wait, grown).await;
         self.peek(cursor)
     }
 
-    /// Whoever waits now is answered: with nothing.
+    /// Whoever waits is answered with nothing, now and from now on.
     pub fn end_waits(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
         self.grown.notify_waiters();
     }
 

@@ -3,38 +3,70 @@
 //! What Postgres says of sold and capacity is one snapshot and always counts. What is lost shows only where Redis and Postgres
 //! agree about one moment: when nothing was being committed and Redis had not changed while Postgres was asked. A sale in
 //! full swing is never so quiet; its leaks are seen when the rush is over.
+//!
+//! Replicas share the work: whoever is first looks. So each tells what it found for a few rounds more, and nobody takes
+//! a look that failed for one that found nothing.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use contract::EventId;
 use contract::api::AuditView;
 use jiff::Timestamp;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::positions::Positions;
+use crate::keys::EventKeys;
 use crate::metrics::AuditMetrics;
+use crate::scripts::registry;
 use crate::service::Gate;
 use crate::service::audit::{self, Look};
 
-/// Audits forever: one event after the other, all of them within `every` if there are few, and each in its turn.
+/// Rounds for which something found is told; others may have looked since.
+const TOLD_ROUNDS: u32 = 3;
+
+/// Audits forever: one event after the other, each once in `every`, by whichever replica.
 pub async fn run(gate: Gate, positions: Positions, every: Duration, metrics: AuditMetrics) {
     let mut rounds = interval(every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut findings = Findings::default();
     loop {
         rounds.tick().await;
-        let mut found = Found::default();
-        for (event, _) in positions.all() {
-            let look = look(&gate, &metrics, event).await;
-            found.add(&look);
+        let events = positions.all();
+        let (mut looked, mut failed) = (events.is_empty(), false);
+        for (event, _) in events {
+            match look(&gate, &metrics, &mut findings, event, every).await {
+                Turn::Done => looked = true,
+                Turn::Failed => failed = true,
+                Turn::Elsewhere => {}
+            }
         }
-        metrics.oversold.set(found.oversold);
-        metrics.double_booked.set(found.double_booked);
-        metrics.leaked.set(found.leaked);
-        metrics.completed_at.set(Timestamp::now().as_second());
+        findings.forget(Instant::now(), every * TOLD_ROUNDS);
+        let total = findings.total();
+        metrics.oversold.set(total.oversold);
+        metrics.double_booked.set(total.double_booked);
+        metrics.leaked.set(total.leaked);
+        // Who left all to others cannot say that it was done.
+        if looked && !failed {
+            metrics.completed_at.set(Timestamp::now().as_second());
+        }
     }
 }
 
-async fn look(gate: &Gate, metrics: &AuditMetrics, event: EventId) -> Look {
+/// What became of a replica's turn at an event.
+enum Turn {
+    Done,
+    Failed,
+    Elsewhere,
+}
+
+/// Looks at an event, unless another replica does.
+async fn look(gate: &Gate, metrics: &AuditMetrics, findings: &mut Findings, event: EventId, every: Duration) -> Turn {
+    let claim = registry::claim_audit(&gate.link, &EventKeys::of(event), every / 2).await;
+    // Without Redis there is nobody to agree with, and Postgres may still have something to say.
+    if matches!(claim, Ok(false)) {
+        return Turn::Elsewhere;
+    }
     let looked = audit::look(gate, event).await;
     let outcome = match &looked {
         Ok(Look { audit: Some(audit), .. }) if audit.ok => "clean",
@@ -50,26 +82,80 @@ async fn look(gate: &Gate, metrics: &AuditMetrics, event: EventId) -> Look {
         }
     };
     metrics.audits.with_label_values(&[outcome]).inc();
-    looked.unwrap_or_default()
+    let Ok(look) = looked else { return Turn::Failed };
+    findings.take(event, &look, Instant::now());
+    Turn::Done
 }
 
-/// Of all events together.
-#[derive(Default)]
-struct Found {
+/// What is wrong with an event, or with all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Figures {
     oversold: i64,
     double_booked: i64,
     leaked: i64,
 }
 
-impl Found {
-    fn add(&mut self, look: &Look) {
-        self.oversold += look.oversold;
-        self.double_booked += look.double_booked;
-        self.leaked += look.audit.as_ref().map_or(0, leaked);
+/// What was found of each event that something is wrong with, and when.
+#[derive(Default)]
+struct Findings(HashMap<EventId, (Figures, Instant)>);
+
+impl Findings {
+    /// A look at an event that was not quiet says nothing of its leaks: what was known of them still is.
+    fn take(&mut self, event: EventId, look: &Look, now: Instant) {
+        let known = self.0.get(&event).map_or(0, |(figures, _)| figures.leaked);
+        let figures = Figures {
+            oversold: look.oversold,
+            double_booked: look.double_booked,
+            leaked: look.audit.as_ref().map_or(known, leaked),
+        };
+        if figures == Figures::default() {
+            self.0.remove(&event);
+        } else {
+            self.0.insert(event, (figures, now));
+        }
+    }
+
+    fn forget(&mut self, now: Instant, after: Duration) {
+        self.0.retain(|_, (_, found)| now.duration_since(*found) < after);
+    }
+
+    fn total(&self) -> Figures {
+        self.0.values().fold(Figures::default(), |total, (figures, _)| Figures {
+            oversold: total.oversold + figures.oversold,
+            double_booked: total.double_booked + figures.double_booked,
+            leaked: total.leaked + figures.leaked,
+        })
     }
 }
 
 /// What is missing in one tier is not made up for by what is too much in another.
 fn leaked(audit: &AuditView) -> i64 {
     audit.tiers.iter().map(|tier| tier.leak.abs()).sum::<i64>() + audit.seats.leak.abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(oversold: i64, leak: Option<i64>) -> Look {
+        let mut audit =
+            AuditView { ok: false, epoch: 1, tiers: Vec::new(), seats: contract::api::SeatsAudit::default() };
+        audit.seats.leak = leak.unwrap_or(0);
+        Look { oversold, double_booked: 0, audit: leak.map(|_| audit) }
+    }
+
+    #[test]
+    fn what_was_found_is_told_until_somebody_finds_otherwise_or_may_have() {
+        let (event, start) = (EventId::fresh(), Instant::now());
+        let mut findings = Findings::default();
+        findings.take(event, &found(0, Some(-3)), start);
+        findings.take(EventId::fresh(), &found(2, Some(0)), start);
+        assert_eq!(findings.total(), Figures { oversold: 2, double_booked: 0, leaked: 3 });
+        findings.take(event, &found(0, None), start + Duration::from_secs(1));
+        assert_eq!(findings.total().leaked, 3, "a busy event's leak is not gone");
+        findings.forget(start + Duration::from_secs(10), Duration::from_secs(10));
+        assert_eq!(findings.total(), Figures { oversold: 0, double_booked: 0, leaked: 3 });
+        findings.take(event, &found(0, Some(0)), start);
+        assert_eq!(findings.total(), Figures::default());
+    }
 }

@@ -16,6 +16,7 @@ use crate::keys::EventKeys;
 use crate::scripts::ScriptError;
 use crate::scripts::apply_journal::{self, Applied};
 use crate::service::{Gate, ServiceError};
+use crate::vault_client::VaultError;
 
 /// Longest wait for a wake, and the longest a missed one can cost.
 const WAKE_WAIT: Duration = Duration::from_millis(900);
@@ -45,7 +46,11 @@ pub async fn run(gate: Gate, positions: Positions) {
         }
         if positions_asked.elapsed() >= WAKE_WAIT {
             positions_asked = Instant::now();
-            let behind = behind(&gate, &positions).await;
+            let behind = behind(&gate, &positions).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "positions could not be compared");
+                // Whoever was behind still is, as far as anybody knows.
+                lag.events()
+            });
             let longest = lag.longest(&behind, &positions.all().into_iter().collect(), Instant::now());
             gate.metrics.journal_lag_seconds.set(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
             events.extend(behind);
@@ -60,6 +65,10 @@ pub async fn run(gate: Gate, positions: Positions) {
 struct Lag(HashMap<EventId, (i64, Instant)>);
 
 impl Lag {
+    fn events(&self) -> Vec<EventId> {
+        self.0.keys().copied().collect()
+    }
+
     fn longest(&mut self, behind: &[EventId], positions: &HashMap<EventId, i64>, now: Instant) -> Duration {
         let stuck = behind.iter().map(|event| {
             let position = positions.get(event).copied().unwrap_or_default();
@@ -71,15 +80,12 @@ impl Lag {
     }
 }
 
-async fn behind(gate: &Gate, positions: &Positions) -> Vec<EventId> {
+async fn behind(gate: &Gate, positions: &Positions) -> Result<Vec<EventId>, VaultError> {
     let mut behind = Vec::new();
     for part in positions.all().chunks(JOURNAL_POSITIONS_MAX) {
-        match gate.vault.journal_behind(part.to_vec()).await {
-            Ok(events) => behind.extend(events),
-            Err(error) => tracing::debug!(%error, "positions could not be compared"),
-        }
+        behind.extend(gate.vault.journal_behind(part.to_vec()).await?);
     }
-    behind
+    Ok(behind)
 }
 
 async fn follow(gate: &Gate, event: EventId) {

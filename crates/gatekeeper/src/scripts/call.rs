@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use chassis::span;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::keys::EventKeys;
@@ -79,7 +81,8 @@ impl LuaScript {
         let given = arguments.len() + 1;
         debug_assert!(given == self.arguments || (self.takes_more && given > self.arguments), "{}: {given}", self.name);
         let started = Instant::now();
-        let reply = self.call_twice(link, keys, arguments).await;
+        let span = span!("redis", otel.kind = "client", db.system.name = "redis", db.operation.name = self.name);
+        let reply = self.call_twice(link, keys, arguments).instrument(span).await;
         let is_answered = matches!(reply, Ok(_) | Err(ScriptError::NotLoaded { .. }));
         link.metrics().observe(self.name, started.elapsed(), is_answered);
         reply

@@ -28,6 +28,23 @@ pub use call::{Arg, LuaScript, Reply, ScriptError};
 pub use hold::{Hold, HoldRefusal};
 pub use registry::read_run_id;
 
+/// All scripts by name.
+pub const SCRIPTS: &[&str] = &[
+    "apply_journal",
+    "audit_event",
+    "begin_commit",
+    "check_and_decrement",
+    "extend_hold",
+    "hold_seats",
+    "load_event",
+    "read_hold",
+    "read_inventory",
+    "release_hold",
+    "retire_event",
+    "settle",
+    "sweep",
+];
+
 /// Reply codes; the same numbers as in `lua/prelude.lua`.
 pub mod code {
     /// Done.
@@ -80,6 +97,11 @@ mod tests {
             &settle::SCRIPT,
             &sweep::SCRIPT,
         ]
+    }
+
+    #[test]
+    fn every_script_is_named() {
+        assert_eq!(all().map(|script| script.name), SCRIPTS);
     }
 
     /// The numbered arguments a header names, and whether more may follow.

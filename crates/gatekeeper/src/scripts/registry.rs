@@ -1,5 +1,7 @@
 //! The few commands that are not scripts: who Redis is, which events it has, and who is loading one.
 
+use std::time::Duration;
+
 use contract::EventId;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError};
@@ -79,6 +81,14 @@ pub async fn end_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptErro
     command.arg(keys.loading());
     let _: i64 = query(link, "end_loading", &command).await?;
     Ok(())
+}
+
+/// Makes this replica the one that audits the event, for so long; false if another is at it.
+pub async fn claim_audit(link: &Link, keys: &EventKeys, time: Duration) -> Result<bool, ScriptError> {
+    let mut command = new_command("SET");
+    let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    command.arg(keys.auditing()).arg(1).arg("NX").arg("PX").arg(time_ms);
+    Ok(query::<Option<String>>(link, "claim_audit", &command).await?.is_some())
 }
 
 pub(super) async fn query<T: FromRedisValue>(

@@ -143,6 +143,9 @@ impl Reloader {
         registry::remember_loaded(&self.link, event).await?;
         tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
         self.metrics.reloads.inc();
+        if projection.epoch > 1 {
+            self.metrics.reloads_again.inc();
+        }
         self.metrics.reload_seconds.observe(started.elapsed().as_secs_f64());
         self.catalog.remember(projection.event);
         Ok(())

@@ -226,6 +226,7 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String, String)> {
         upstreams: &ports,
         limits: false,
         rate: 100,
+        traced: "1%",
         trusted_proxies: &[],
         page: None,
     };

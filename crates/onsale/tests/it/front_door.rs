@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 
-use crate::support::{SOON, eventually, private_with, shared};
+use crate::support::{Crowd, SOON, eventually, private_with, shared, tally};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_the_vault_cannot_be_reached_from_outside() {
@@ -208,4 +208,25 @@ async fn a_request_is_found_by_its_name_in_every_log_it_went_through() {
         eventually(log, SOON, async || std::fs::read_to_string(data.join(log)).is_ok_and(|text| text.contains(NAME)))
             .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_room_to_watch_keeps_nobody_from_buying() {
+    let system = private_with(|options| {
+        options.gatekeeper_env.push(("ONSALE_FEED_WATCHERS_MAX".into(), "1".into()));
+    })
+    .await;
+    let (event, tier) = system.tier_event(1_000).await;
+    let mut watching = Vec::new();
+    let crowd = Crowd::buying(&system.admin, event, tier, 4);
+    let mut refused = 0;
+    for _ in 0..60 {
+        match crate::watcher::open(&system.ready.url, event, &[]).await {
+            Ok(socket) => watching.push(socket),
+            Err(_) => refused += 1,
+        }
+    }
+    let answers = crowd.stop().await;
+    assert_eq!((watching.len(), refused), (3, 57), "one for each replica");
+    assert!(answers.len() > 5 && answers.iter().all(|answer| answer.status == 201), "{:?}", tally(&answers));
 }

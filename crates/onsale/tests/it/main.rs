@@ -34,4 +34,5 @@ mod stampede;
 mod support;
 mod tls;
 mod tokens;
+mod tracing;
 mod watcher;

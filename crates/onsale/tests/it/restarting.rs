@@ -112,7 +112,10 @@ async fn restart(system: &Private, role: Role) {
 /// Requests it has answered.
 async fn served(address: &str) -> u64 {
     let text = reqwest::get(format!("{address}/metrics")).await.unwrap().text().await.unwrap();
+    // Not those that ask how it is.
+    let is_for_others = |line: &str| line.contains("route=\"/api/") || line.contains("route=\"/internal/");
     let counts = text.lines().filter(|line| line.starts_with("http_request_duration_seconds_count"));
+    let counts = counts.filter(|line| is_for_others(line));
     counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use chassis::{span, trace};
 use contract::EventId;
 use contract::internal::{COMMITS_PER_BATCH_MAX, Refusal, Verdict};
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 
 use super::decide::decide;
 use super::model::{Answer, Command, Snapshot, Writes};
@@ -40,7 +42,9 @@ pub(super) async fn run(committer: Committer, event_id: EventId, mut inbox: mpsc
         let later = waiting.split_off(batch_len(&waiting));
         let batch = std::mem::replace(&mut waiting, later);
         committer.metrics.queued.sub(i64::try_from(batch.len()).unwrap_or(0));
-        work(&committer, event_id, batch).await;
+        let span = span!("batch", commands = batch.len());
+        trace::for_all(&span, batch.iter().map(|job| &job.span));
+        work(&committer, event_id, batch).instrument(span).await;
     }
 }
 
@@ -89,6 +93,10 @@ async fn work(committer: &Committer, event_id: EventId, batch: Vec<Job>) {
     }
 }
 
+fn sql(operation: &str) -> Span {
+    span!("postgres", otel.kind = "client", db.system.name = "postgresql", db.operation.name = operation)
+}
+
 /// Postgres keeps bounds of its own; this one holds when nothing is heard from it at all.
 async fn transact_in_time(
     committer: &Committer,
@@ -101,7 +109,7 @@ async fn transact_in_time(
 
 async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
     let batch = committer.store.batch().await?;
-    let Some(snapshot) = batch.read(event_id, commands).await? else {
+    let Some(snapshot) = batch.read(event_id, commands).instrument(sql("read")).await? else {
         batch.roll_back().await?;
         return Ok(commands.iter().map(of_no_event).collect());
     };
@@ -110,12 +118,12 @@ async fn transact(committer: &Committer, event_id: EventId, commands: &[Command]
         batch.roll_back().await?;
         return Ok(answers);
     }
-    batch.write(&snapshot.position, &writes).await?;
+    batch.write(&snapshot.position, &writes).instrument(sql("write")).await?;
     #[cfg(feature = "faults")]
     if super::mutants::dies_between_answer_and_commit() {
         return Ok(answers);
     }
-    batch.commit().await?;
+    batch.commit().instrument(sql("commit")).await?;
     chassis::faults::crash_point("vault-after-commit");
     Ok(answers)
 }
@@ -154,7 +162,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     fn job(command: Command) -> Job {
-        Job { command, reply: oneshot::channel().0 }
+        Job { command, reply: oneshot::channel().0, span: Span::none() }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::EventId;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 pub use model::{Answer, Command};
 
@@ -41,6 +42,8 @@ pub enum CommitterError {
 struct Job {
     command: Command,
     reply: oneshot::Sender<Result<Answer, CommitterError>>,
+    /// What asked for it.
+    span: Span,
 }
 
 /// Hands commands to their event's lane. Clones share the lanes.
@@ -82,7 +85,7 @@ impl Committer {
                 place.insert(sender)
             }
         };
-        lane.try_send(Job { command, reply }).map_err(|_| CommitterError::Busy)?;
+        lane.try_send(Job { command, reply, span: Span::current() }).map_err(|_| CommitterError::Busy)?;
         self.metrics.queued.inc();
         Ok(answer)
     }
