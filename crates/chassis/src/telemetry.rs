@@ -53,7 +53,6 @@ pub async fn observe(
     let request_id = request_id(&request);
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let span = span_of(&request, &request_id);
-    let trace_id = trace::id(request.headers()).map(str::to_owned);
     let answered = CURRENT.scope(request_id.clone(), next.call(request));
     let mut response = answered.instrument(span.clone()).await?;
 
@@ -69,9 +68,23 @@ pub async fn observe(
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
         let cause = response.response().error().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(route, status, cause, request_id = name, trace_id, "request failed");
+        tracing::warn!(
+            route,
+            status,
+            cause,
+            request_id = name,
+            trace_id = trace::id(request.headers()),
+            "request failed"
+        );
     } else {
-        tracing::debug!(route, status, took_us = took.as_micros(), request_id = name, trace_id, "request served");
+        tracing::debug!(
+            route,
+            status,
+            took_us = took.as_micros(),
+            request_id = name,
+            trace_id = trace::id(request.headers()),
+            "request served"
+        );
     }
     let is_last = request.app_data::<web::Data<Shutdown>>().is_some_and(|shutdown| shutdown.is_begun());
     response.headers_mut().insert(REQUEST_ID.clone(), request_id);

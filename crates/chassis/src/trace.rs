@@ -36,8 +36,9 @@ pub struct TraceSettings {
     #[arg(long, env = "ONSALE_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 
-    /// Of the requests about which nobody before has decided, how many are traced. nginx decides for those that come by it.
-    #[arg(long, env = "ONSALE_TRACE_RATIO", default_value_t = 0.01, value_parser = ratio)]
+    /// Of the requests about which nobody before has decided, how many are traced, from 0 to 1. nginx decides for those that come by
+    /// it: leave this at 0 behind it.
+    #[arg(long, env = "ONSALE_TRACE_RATIO", default_value_t = 0.0, value_parser = ratio)]
     pub trace_ratio: f64,
 }
 

@@ -41,7 +41,7 @@ const CONNECT_WAIT: Duration = Duration::from_secs(1);
 /// Connections nobody uses are closed after so long, or up to twice as long: sooner than the vault would close them, and than one
 /// that is stopping waits.
 const IDLE_MAX: Duration = Duration::from_secs(2);
-/// How long after its last answer a vault that cannot be reached is thought to be restarting: it may wait for another gatekeeper's
+/// How long after its last answer a vault that cannot be reached is thought to be restarting: it may wait for other gatekeepers'
 /// idle connections, and then it has to start.
 const RESTART_WAIT: Duration = Duration::from_secs(12);
 /// Waits between tries to reach it.

@@ -28,8 +28,8 @@ const WATCHERS: usize = 6;
 /// What became of every request, by its kind.
 type Tally = HashMap<String, usize>;
 
-/// Somebody who does all that can be done, as fast as it goes, each time as another guest.
-async fn shop(admin: Client, event: EventId, tier: TierId, stop: Arc<AtomicBool>) -> Tally {
+/// Somebody who does all that can be done, each time as another guest, and pauses in between.
+async fn shop(admin: Client, event: EventId, tier: TierId, pause: Duration, stop: Arc<AtomicBool>) -> Tally {
     let mut tally = Tally::new();
     let mut told = |what: &str, answer: anyhow::Result<stack::client::Answer>| {
         let (word, body) = match answer {
@@ -54,6 +54,7 @@ async fn shop(admin: Client, event: EventId, tier: TierId, stop: Arc<AtomicBool>
         told("confirm", guest.post(&format!("{booking}/confirm"), &Value::Null).await);
         told("read booking", guest.get(&booking).await);
         told("bookings", guest.get("/api/v1/bookings").await);
+        tokio::time::sleep(pause).await;
     }
     tally
 }
@@ -92,7 +93,7 @@ async fn watch(url: String, event: EventId, stop: Arc<AtomicBool>) -> Tally {
     tally
 }
 
-async fn restart(system: &Private, role: Role) {
+async fn restart(system: &Private, role: Role, in_use: u64) {
     let child = system.stack.child(role).unwrap();
     let starts = child.starts();
     child.signal(Signal::SIGTERM);
@@ -105,7 +106,7 @@ async fn restart(system: &Private, role: Role) {
     let is_ready = async || client.get("/ready").await.is_ok_and(|ready| ready.status == 200);
     eventually("it is ready", RESTART_WAIT, is_ready).await;
     // nginx leaves one that refused it alone for a second: the next is restarted once this one is in use again.
-    let is_used = async || served(address).await >= IN_USE;
+    let is_used = async || served(address).await >= in_use;
     eventually("it is in use again", RESTART_WAIT, is_used).await;
 }
 
@@ -134,12 +135,13 @@ async fn everything_is_restarted_under_load_and_no_request_fails() {
     let stop = Arc::new(AtomicBool::new(false));
     // Connections of their own, as browsers have them.
     let client = || Client::new(&system.ready.url).unwrap();
-    let shoppers: Vec<_> = (0..SHOPPERS).map(|_| tokio::spawn(shop(client(), event, tier, stop.clone()))).collect();
+    let shoppers: Vec<_> =
+        (0..SHOPPERS).map(|_| tokio::spawn(shop(client(), event, tier, Duration::ZERO, stop.clone()))).collect();
     let watchers: Vec<_> =
         (0..WATCHERS).map(|_| tokio::spawn(watch(system.ready.url.clone(), event, stop.clone()))).collect();
     for role in [Role::Gatekeeper(0), Role::Gatekeeper(1), Role::Gatekeeper(2), Role::Vault] {
         let before = system.bookings(event).await;
-        restart(&system, role).await;
+        restart(&system, role, IN_USE).await;
         let sells_on = async || system.bookings(event).await > before + 20;
         eventually("it sells on", RESTART_WAIT, sells_on).await;
     }
@@ -153,4 +155,23 @@ async fn everything_is_restarted_under_load_and_no_request_fails() {
     assert!(watched.keys().all(|what| *what == again) && watched[&again] >= WATCHERS, "{watched:#?}");
     let audit = system.clean_audit(event).await;
     assert_eq!(i64::try_from(shopped["buy: done"]).unwrap(), audit.tiers[0].sold, "each was sold once");
+}
+
+/// Connections that nobody has used for a while are closed by both sides at the same time, if nobody sees to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_system_is_restarted_and_no_request_fails_either() {
+    let system = private_with(|_| ()).await;
+    let (event, tier) = system.tier_event(1_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let client = Client::new(&system.ready.url).unwrap();
+    let pause = Duration::from_millis(700);
+    let shopper = tokio::spawn(shop(client, event, tier, pause, stop.clone()));
+    for role in [Role::Vault, Role::Gatekeeper(1), Role::Vault] {
+        restart(&system, role, 1).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let shopped = shopper.await.unwrap();
+    assert!(shopped.keys().all(|what| what.ends_with(": done")), "{shopped:#?}");
+    assert!(shopped["buy: done"] > 5, "{shopped:#?}");
+    system.clean_audit(event).await;
 }
