@@ -165,12 +165,12 @@ async fn a_quiet_system_is_restarted_and_no_request_fails_either() {
     let stop = Arc::new(AtomicBool::new(false));
     let client = Client::new(&system.ready.url).unwrap();
     let pause = Duration::from_millis(700);
-    let shopper = tokio::spawn(shop(client, event, tier, pause, stop.clone()));
+    let buying = tokio::spawn(shop(client, event, tier, pause, stop.clone()));
     for role in [Role::Vault, Role::Gatekeeper(1), Role::Vault] {
         restart(&system, role, 1).await;
     }
     stop.store(true, Ordering::Relaxed);
-    let shopped = shopper.await.unwrap();
+    let shopped = buying.await.unwrap();
     assert!(shopped.keys().all(|what| what.ends_with(": done")), "{shopped:#?}");
     assert!(shopped["buy: done"] > 5, "{shopped:#?}");
     system.clean_audit(event).await;
