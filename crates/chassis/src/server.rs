@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::log::{self, Telling};
-use crate::shutdown;
+use crate::shutdown::Orders;
 
 /// Longer than nginx keeps an idle upstream connection, so that nginx closes first and never writes into a reset.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -29,11 +29,11 @@ pub fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// The life of a service's process: logs first, then the service; what ends it early is logged and told by the exit code. `build`
-/// gives nothing if that was all there is to do. Told to stop while it is being built, it does so at once.
-pub async fn run_process<S, E: std::fmt::Display>(
+/// gives nothing if that was all there is to do. Told to stop meanwhile, the process ends at once and without success.
+pub async fn run_process<S>(
     telling: &Telling,
-    build: impl Future<Output = Result<Option<S>, E>>,
-    run: impl AsyncFnOnce(S) -> Result<(), E>,
+    build: impl Future<Output = anyhow::Result<Option<S>>>,
+    run: impl AsyncFnOnce(S, Orders) -> anyhow::Result<()>,
 ) -> ExitCode {
     let _export = match log::start(telling) {
         Ok(export) => export,
@@ -42,16 +42,18 @@ pub async fn run_process<S, E: std::fmt::Display>(
             return ExitCode::FAILURE;
         }
     };
-    let service = tokio::select! {
-        service = build => service,
-        () = shutdown::told_to_stop() => Ok(None),
+    let life = async {
+        let mut orders = Orders::listen()?;
+        let service = tokio::select! {
+            service = build => service?,
+            _ = orders.next() => anyhow::bail!("told to stop before it had begun"),
+        };
+        match service {
+            Some(service) => run(service, orders).await,
+            None => Ok(()),
+        }
     };
-    let ended = match service {
-        Ok(Some(service)) => run(service).await,
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match ended {
+    match life.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

@@ -13,7 +13,7 @@ use nix::sys::socket::{self, Backlog, listen};
 use prometheus::IntGauge;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics::Metrics;
@@ -93,25 +93,20 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves until told to stop: by SIGTERM as politely as can be, by Ctrl-C with the requests that are running. `on_closed` is
-    /// for whoever would stay forever.
-    pub async fn run(self, on_closed: impl Future<Output = ()>) -> std::io::Result<()> {
+    /// Serves until told to stop. Told twice, it does not wait. `on_closed` is for whoever would stay forever.
+    pub async fn run(self, mut orders: Orders, on_closed: impl Future<Output = ()>) -> std::io::Result<()> {
         let handle = self.server.handle();
-        let mut terminated = signal(SignalKind::terminate())?;
         let mut server = tokio::spawn(self.server);
-        let is_polite = tokio::select! {
+        let order = tokio::select! {
             ended = &mut server => return ended?,
-            _ = terminated.recv() => true,
-            _ = tokio::signal::ctrl_c() => false,
+            order = orders.next() => order,
         };
         self.shutdown.0.is_stopping.store(true, Ordering::Relaxed);
-        tracing::info!(is_polite, "stopping");
-        if is_polite {
-            // Told twice, it does not wait.
+        tracing::info!(?order, "stopping");
+        if order == Order::Politely {
             tokio::select! {
                 () = sleep(self.notice) => {}
-                _ = terminated.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = orders.next() => {}
                 ended = &mut server => return ended?,
             }
             if let Err(error) = close_door(&handle, &self.listener).await {
@@ -119,8 +114,11 @@ impl Service {
             }
         }
         on_closed.await;
-        if is_polite {
-            self.shutdown.wait_until_empty().await;
+        if order == Order::Politely {
+            tokio::select! {
+                () = self.shutdown.wait_until_empty() => {}
+                _ = orders.next() => {}
+            }
         }
         handle.stop(true).await;
         tracing::info!("stopped");
@@ -128,12 +126,33 @@ impl Service {
     }
 }
 
-/// SIGTERM or Ctrl-C. The first process of a container hears of neither unless it listens.
-pub async fn told_to_stop() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// What a process is told. The first one of a container hears nothing unless it listens, and from its beginning.
+pub struct Orders {
+    terminated: Signal,
+    interrupted: Signal,
+}
+
+/// How a process is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// SIGTERM: so that nobody notices.
+    Politely,
+    /// Ctrl-C: with what is running.
+    Soon,
+}
+
+impl Orders {
+    /// Listens from now on: what is told before somebody asks is kept.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminated: signal(SignalKind::terminate())?, interrupted: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Order {
+        tokio::select! {
+            _ = self.terminated.recv() => Order::Politely,
+            _ = self.interrupted.recv() => Order::Soon,
+        }
     }
 }
 

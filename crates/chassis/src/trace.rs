@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use clap::Args;
+use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, TracerProvider as _,
+};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::{Span, Subscriber};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-/// What our spans are under; no log has them.
+/// What our spans are under; only logs at the level `trace` have them.
 pub const TARGET: &str = "onsale_trace";
 /// How long the collector may take to answer.
 const EXPORT_WAIT: Duration = Duration::from_secs(5);
@@ -114,17 +117,34 @@ pub fn current_traceparent() -> Option<String> {
     carrier.0
 }
 
-/// A batch is a part of what its first request does, and is said to be for the others as well.
-pub fn for_all<'a>(batch: &Span, mut requests: impl Iterator<Item = &'a Span>) {
+/// A batch is a part of what the first of its requests that is traced does, and is said to be for the others as well. If none is, it
+/// is not either.
+pub fn for_all<'a>(batch: &Span, requests: impl Iterator<Item = &'a Span>) {
     if batch.is_disabled() {
         return;
     }
-    if let Some(first) = requests.next() {
-        let _ = batch.set_parent(first.context());
+    let mut traced = requests.map(OpenTelemetrySpanExt::context).filter(|context| {
+        let span = context.span();
+        span.span_context().is_valid() && span.span_context().is_sampled()
+    });
+    let first = traced.next().unwrap_or_else(untraced);
+    // It has no other parent: nothing can be in the way.
+    let _ = batch.set_parent(first);
+    for other in traced.take(LINKS_MAX) {
+        batch.add_link(other.span().span_context().clone());
     }
-    for request in requests.take(LINKS_MAX) {
-        batch.follows_from(request);
-    }
+}
+
+/// What is a part of this is not traced.
+fn untraced() -> Context {
+    let (trace, span) = (TraceId::from(1), SpanId::from(1));
+    Context::new().with_remote_span_context(SpanContext::new(
+        trace,
+        span,
+        TraceFlags::NOT_SAMPLED,
+        true,
+        TraceState::NONE,
+    ))
 }
 
 /// The trace that the headers name, for logs.

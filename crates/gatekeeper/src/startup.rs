@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use chassis::deadline::RequestLimit;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
-use chassis::shutdown::{Service, Shutdown};
+use chassis::shutdown::{Orders, Service, Shutdown};
 use chassis::{api_error, server, telemetry, tls};
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
@@ -116,10 +116,10 @@ impl Application {
     }
 
     /// Serves until told to stop.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self, orders: Orders) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "the gatekeeper is open");
         // Watchers would keep it waiting; told to, they connect to another replica.
-        Ok(self.service.run(self.feed.stop()).await?)
+        Ok(self.service.run(orders, self.feed.stop()).await?)
     }
 }
 

@@ -55,9 +55,9 @@ const EPOCH_WAIT: Duration = Duration::from_secs(30);
 /// Why there is no reply to go by.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The vault cannot be reached, or did not answer in time; what was asked may have happened.
+    /// The vault cannot be reached, or did not answer to the end; what was asked may have happened.
     #[error("the vault does not answer: {0}")]
-    Unreachable(#[from] reqwest::Error),
+    Unreachable(reqwest::Error),
     /// The vault did not answer in time; what was asked may have happened.
     #[error("the vault did not answer in time")]
     Late,
@@ -73,6 +73,13 @@ pub enum VaultError {
     /// The task that asked was ended.
     #[error("the process is stopping")]
     Stopping,
+}
+
+impl From<reqwest::Error> for VaultError {
+    /// Without the address, which has the customer in it.
+    fn from(error: reqwest::Error) -> Self {
+        Self::Unreachable(error.without_url())
+    }
 }
 
 /// Clones share the connections.

@@ -8,7 +8,7 @@ use actix_web::{App, HttpServer, middleware, web};
 use anyhow::Context as _;
 use chassis::json::BodyLimit;
 use chassis::metrics::Metrics;
-use chassis::shutdown::{Service, Shutdown};
+use chassis::shutdown::{Orders, Service, Shutdown};
 use chassis::{api_error, server, telemetry};
 
 use crate::committer::Committer;
@@ -94,10 +94,10 @@ impl Application {
     }
 
     /// Serves until told to stop.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self, orders: Orders) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "the vault is open");
         let wakes = self.wakes;
-        Ok(self.service.run(async move { wakes.end_waits() }).await?)
+        Ok(self.service.run(orders, async move { wakes.end_waits() }).await?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
 use contract::EventId;
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::catalog::Catalog;
@@ -143,7 +144,8 @@ impl Reloader {
         registry::remember_loaded(&self.link, event).await?;
         tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
         self.metrics.reloads.inc();
-        if projection.epoch > 1 {
+        // One that is over leaves Redis by and by, and is loaded again when somebody looks.
+        if projection.epoch > 1 && Timestamp::now() < projection.event.ends_at {
             self.metrics.reloads_again.inc();
         }
         self.metrics.reload_seconds.observe(started.elapsed().as_secs_f64());

@@ -167,11 +167,14 @@ async fn a_quiet_system_is_restarted_and_no_request_fails_either() {
     let pause = Duration::from_millis(700);
     let buying = tokio::spawn(shop(client, event, tier, pause, stop.clone()));
     for role in [Role::Vault, Role::Gatekeeper(1), Role::Vault] {
+        let before = system.bookings(event).await;
         restart(&system, role, 1).await;
+        let sells_on = async || system.bookings(event).await > before;
+        eventually("it sells on", RESTART_WAIT, sells_on).await;
     }
     stop.store(true, Ordering::Relaxed);
     let shopped = buying.await.unwrap();
     assert!(shopped.keys().all(|what| what.ends_with(": done")), "{shopped:#?}");
-    assert!(shopped["buy: done"] > 5, "{shopped:#?}");
+    assert!(shopped["buy: done"] >= 3, "one for each restart: {shopped:#?}");
     system.clean_audit(event).await;
 }

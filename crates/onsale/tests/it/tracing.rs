@@ -1,13 +1,13 @@
 //! What a request did, from nginx to SQL, as a collector is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
 use tokio::net::TcpListener;
 
-use crate::support::{SOON, eventually, private_with};
+use crate::support::{Crowd, SOON, eventually, private_with};
 
 /// A span, as far as it is looked at.
 #[derive(Debug, Clone)]
@@ -168,4 +168,38 @@ async fn a_purchase_is_one_trace_from_nginx_to_sql() {
             && named(&read(system.stack.data().join("nginx/access.log")), "trace")
     };
     eventually("the logs name the trace", SOON, names_it).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_in_a_crowd_that_is_not_traced_keeps_its_trace() {
+    let (collector, address) = Collector::start().await;
+    let endpoint = ("ONSALE_OTLP_ENDPOINT".to_owned(), address);
+    let system = private_with(move |options| {
+        options.replicas = 1;
+        options.gatekeeper_env.push(endpoint.clone());
+        options.vault_env.push(endpoint.clone());
+    })
+    .await;
+    let (event, tier) = system.tier_event(100_000).await;
+    let crowd = Crowd::buying(&system.admin.at(&system.ready.replicas[0]), event, tier, 12);
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let traces: Vec<_> = (1..=6).map(|at| format!("{at:032x}")).collect();
+    for trace in &traces {
+        let request = guest
+            .request(reqwest::Method::POST, "/api/v1/bookings")
+            .header("traceparent", format!("00-{trace}-{CLIENT_SPAN}-01"))
+            .json(&json!({ "event_id": event, "tier_id": tier, "quantity": 1 }));
+        assert_eq!(stack::client::send(request).await.unwrap().status, 201);
+    }
+    let has_its_end = |trace: &String| {
+        let spans = collector.of(trace);
+        let did = |operation: &str| {
+            spans.iter().any(|span| span.attributes.get("db.operation.name").is_some_and(|done| done == operation))
+        };
+        did("check_and_decrement") && did("commit") && did("settle")
+    };
+    eventually("each goes on to SQL and back", SOON * 2, async || traces.iter().all(has_its_end)).await;
+    crowd.stop().await;
+    let all = collector.0.lock().unwrap().iter().map(|span| span.trace.clone()).collect::<HashSet<_>>();
+    assert_eq!(all, traces.into_iter().collect(), "nobody else is traced");
 }
