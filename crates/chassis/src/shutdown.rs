@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics::Metrics;
 
-/// How long connections may stay open that nobody uses: nginx ends its own after twenty seconds, a gatekeeper after two to four.
-const IDLE_WAIT: Duration = Duration::from_secs(25);
+/// How long connections may stay open that nobody uses: nginx ends its own after a minute, a gatekeeper after two to four
+/// seconds.
+const IDLE_WAIT: Duration = Duration::from_secs(65);
 /// How often it is looked whether they have ended.
 const IDLE_POLL: Duration = Duration::from_millis(20);
 /// Tries to find nobody at the door.

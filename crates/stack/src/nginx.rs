@@ -24,6 +24,8 @@ pub struct Settings<'a> {
     pub rate: u32,
     /// Of the requests, how many are traced, such as `1%`.
     pub traced: &'a str,
+    /// How long connections to gatekeepers are kept that nobody uses, in seconds.
+    pub idle_seconds: u32,
     /// Networks of load balancers in front, believed about addresses.
     pub trusted_proxies: &'a [String],
     /// The built page, if it is to be served.
@@ -46,6 +48,7 @@ pub fn render(settings: &Settings<'_>) -> String {
         ("ONSALE_LIMITS", if settings.limits { "on" } else { "off" }.into()),
         ("ONSALE_RATE", settings.rate.to_string()),
         ("ONSALE_TRACED", settings.traced.to_owned()),
+        ("ONSALE_IDLE", format!("{}s", settings.idle_seconds)),
         ("ONSALE_REAL_IP", proxies.collect::<Vec<_>>().join("\n    ")),
         ("ONSALE_ACCESS_LOG", format!("{folder}/access.log")),
         ("ONSALE_PAGE_DIR", format!("{folder}/page")),
@@ -106,6 +109,7 @@ mod tests {
             limits: true,
             rate: 100,
             traced: "1%",
+            idle_seconds: 60,
             trusted_proxies: &["10.0.0.0/8".into()],
             page: None,
         };

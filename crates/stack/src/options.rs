@@ -17,6 +17,9 @@ pub struct Options {
     pub address_rate: u32,
     /// Of the requests, how many nginx has traced, such as `1%`; the services must have somewhere to send traces.
     pub traced: String,
+    /// How long nginx keeps connections to gatekeepers that nobody uses, in seconds: 60 at most, as long as one that is
+    /// stopping waits for them.
+    pub idle_seconds: u32,
     /// Networks of load balancers in front of nginx, believed about client addresses.
     pub trusted_proxies: Vec<String>,
     /// The built page, served beside the API; without it there is the API alone.
@@ -59,6 +62,7 @@ impl Default for Options {
             limits: false,
             address_rate: 100,
             traced: "1%".into(),
+            idle_seconds: 60,
             trusted_proxies: Vec::new(),
             page: None,
             restart: true,

@@ -225,6 +225,7 @@ impl Launch<'_> {
             limits: self.options.limits,
             rate: self.options.address_rate,
             traced: &self.options.traced,
+            idle_seconds: self.options.idle_seconds,
             trusted_proxies: &self.options.trusted_proxies,
             page: self.options.page.as_deref(),
         };

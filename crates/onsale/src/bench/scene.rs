@@ -227,6 +227,7 @@ fn start_bare(beside: &Stack) -> anyhow::Result<(Bare, String, String)> {
         limits: false,
         rate: 100,
         traced: "1%",
+        idle_seconds: 60,
         trusted_proxies: &[],
         page: None,
     };

@@ -20,6 +20,8 @@ use crate::watcher::open;
 
 /// How long a restart may take, with all that is waited for.
 const RESTART_WAIT: Duration = Duration::from_secs(30);
+/// Shorter than usual, as a restart waits for it.
+const IDLE_SECONDS: u32 = 5;
 /// Whoever has answered so many requests is in use.
 const IN_USE: u64 = 200;
 const SHOPPERS: usize = 16;
@@ -130,7 +132,7 @@ fn together(tallies: Vec<Tally>) -> Tally {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_restarted_under_load_and_no_request_fails() {
-    let system = private_with(|_| ()).await;
+    let system = private_with(|options| options.idle_seconds = IDLE_SECONDS).await;
     let (event, tier) = system.tier_event(1_000_000).await;
     let stop = Arc::new(AtomicBool::new(false));
     // Connections of their own, as browsers have them.
@@ -160,7 +162,7 @@ async fn everything_is_restarted_under_load_and_no_request_fails() {
 /// Connections that nobody has used for a while are closed by both sides at the same time, if nobody sees to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_system_is_restarted_and_no_request_fails_either() {
-    let system = private_with(|_| ()).await;
+    let system = private_with(|options| options.idle_seconds = IDLE_SECONDS).await;
     let (event, tier) = system.tier_event(1_000).await;
     let stop = Arc::new(AtomicBool::new(false));
     let client = Client::new(&system.ready.url).unwrap();
