@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::hub::Input;
 use crate::keys::EventKeys;
 use crate::link::Link;
-use crate::scripts::channel::Channel;
+use crate::scripts::channel::Channels;
 
 /// Waits between tries to connect.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -54,21 +54,21 @@ pub async fn run(link: Arc<Link>, mut orders: mpsc::Receiver<Order>) {
 
 /// One connection's life; ends well when the orders do.
 async fn listen(
-    link: &Link,
+    link: &Arc<Link>,
     hubs: &mut Hubs,
     orders: &mut mpsc::Receiver<Order>,
     backoff: &mut Backoff,
 ) -> Result<(), Lost> {
-    let mut channel = Channel::open(link).await?;
+    let mut channels = Channels::new(link.clone());
     for (name, hub) in hubs.iter() {
-        channel.follow(name).await?;
+        channels.follow(name).await?;
         hear_from_now_on(hub);
     }
     backoff.reset();
     let mut pings = tokio::time::interval(PING_INTERVAL);
     loop {
         tokio::select! {
-            published = channel.next() => {
+            published = channels.next() => {
                 let published = published.ok_or(Lost::Closed)?;
                 if let Some(hub) = hubs.get(&published.channel) {
                     // A hub that has no room misses a step, notices by the next one, and reads everything.
@@ -76,21 +76,21 @@ async fn listen(
                 }
             }
             order = orders.recv() => match order {
-                Some(order) => obey(&channel, hubs, order).await?,
+                Some(order) => obey(&mut channels, hubs, order).await?,
                 None => return Ok(()),
             },
-            _ = pings.tick() => channel.ping().await?,
+            _ = pings.tick() => channels.check().await?,
         }
     }
 }
 
-async fn obey(channel: &Channel, hubs: &mut Hubs, order: Order) -> Result<(), Lost> {
+async fn obey(channels: &mut Channels, hubs: &mut Hubs, order: Order) -> Result<(), Lost> {
     match order {
         Order::Watch(event, hub) => {
             let name = EventKeys::of(event).feed().to_owned();
             // Kept first: should this fail, the next connection subscribes.
             hubs.insert(name.clone(), hub.clone());
-            channel.follow(&name).await?;
+            channels.follow(&name).await?;
             hear_from_now_on(&hub);
         }
         Order::Leave(event) => {
@@ -98,7 +98,7 @@ async fn obey(channel: &Channel, hubs: &mut Hubs, order: Order) -> Result<(), Lo
             // A hub that took its place meanwhile stays.
             if hubs.get(keys.feed()).is_some_and(mpsc::Sender::is_closed) {
                 hubs.remove(keys.feed());
-                channel.leave(keys.feed()).await?;
+                channels.leave(keys.feed()).await?;
             }
         }
     }

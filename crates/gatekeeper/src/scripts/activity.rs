@@ -18,25 +18,27 @@ pub async fn add(link: &Link, event: EventId, ending: Ending, attempts: i64) -> 
     let keys = EventKeys::of(event);
     let mut command = new_command("HINCRBY");
     command.arg(keys.activity()).arg(ending.field()).arg(attempts);
-    let _: i64 = query(link, "count_attempts", &command).await?;
+    let _: i64 = query(link, keys.activity(), "count_attempts", &command).await?;
     let mut command = new_command("EXPIRE");
     command.arg(keys.activity()).arg(KEPT_SECONDS);
-    let _: i64 = query(link, "keep_attempts", &command).await?;
+    let _: i64 = query(link, keys.activity(), "keep_attempts", &command).await?;
     Ok(())
 }
 
 /// Forgets the attempts of an event that was retired.
 pub async fn forget(link: &Link, event: EventId) -> Result<(), ScriptError> {
+    let keys = EventKeys::of(event);
     let mut command = new_command("UNLINK");
-    command.arg(EventKeys::of(event).activity());
-    let _: i64 = query(link, "forget_attempts", &command).await?;
+    command.arg(keys.activity());
+    let _: i64 = query(link, keys.activity(), "forget_attempts", &command).await?;
     Ok(())
 }
 
 /// The attempts of an event, by how they ended.
 pub async fn read(link: &Link, event: EventId) -> Result<impl Fn(Ending) -> i64, ScriptError> {
+    let keys = EventKeys::of(event);
     let mut command = new_command("HGETALL");
-    command.arg(EventKeys::of(event).activity());
-    let counts: HashMap<String, i64> = query(link, "read_attempts", &command).await?;
+    command.arg(keys.activity());
+    let counts: HashMap<String, i64> = query(link, keys.activity(), "read_attempts", &command).await?;
     Ok(move |ending: Ending| counts.get(ending.field()).copied().unwrap_or(0))
 }

@@ -89,13 +89,14 @@ impl LuaScript {
     }
 
     async fn call_twice(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
-        let live = link.live().await?;
+        let key = keys.feed();
+        let live = link.live(key).await?;
         match self.call_on(&live, keys, arguments).await {
-            Err(ScriptError::Redis { source, .. }) if is_lost(&source) => {
+            Err(ScriptError::Redis { source, .. }) if is_lost(&source) || link.is_elsewhere(&source) => {
                 if is_broken(&source) {
                     link.broken(&live);
                 }
-                let live = link.live().await?;
+                let live = link.live(key).await?;
                 let again = self.call_on(&live, keys, arguments).await;
                 if matches!(&again, Err(ScriptError::Redis { source, .. }) if is_lost(source)) {
                     link.broken(&live);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use redis::Value;
 
 use super::ScriptError;
-use super::call::{is_broken, new_command, script_hash, send_script};
+use super::call::{new_command, script_hash, send_script};
+use super::registry::failed;
 use crate::keys;
 use crate::limits::{Budget, Kind, Subject};
 use crate::link::Link;
@@ -30,22 +31,17 @@ pub struct Drawn {
 
 /// Takes a share of the budget, or what there is of it. Not repeated: a lost reply costs its tokens.
 pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> Result<Drawn, ScriptError> {
+    let key = keys::bucket(kind.as_str(), subject.kind(), &subject.id());
     let mut command = new_command("EVALSHA");
     let interval_us = (budget.window.as_secs_f64() * 1e6 / f64::from(budget.tokens)).to_string();
-    command
-        .arg(&*HASH)
-        .arg(1)
-        .arg(keys::bucket(kind.as_str(), subject.kind(), &subject.id()))
-        .arg(budget.share())
-        .arg(budget.tokens)
-        .arg(interval_us);
-    let live = link.live().await?;
-    let value = send_script(&mut live.connection.clone(), &command, SOURCE).await.map_err(|source| {
-        if is_broken(&source) {
-            link.broken(&live);
-        }
-        ScriptError::Redis { script: NAME, source }
-    })?;
+    command.arg(&*HASH).arg(1).arg(&key).arg(budget.share()).arg(budget.tokens).arg(interval_us);
+    let mut live = link.live(&key).await?;
+    let mut answer = send_script(&mut live.connection.clone(), &command, SOURCE).await;
+    if answer.as_ref().is_err_and(|error| link.is_elsewhere(error)) {
+        live = link.live(&key).await?;
+        answer = send_script(&mut live.connection.clone(), &command, SOURCE).await;
+    }
+    let value = answer.map_err(|source| failed(link, &live, NAME, source))?;
     read(&value).ok_or_else(|| ScriptError::Unknown { script: NAME, reply: format!("{value:?}") })
 }
 

@@ -22,6 +22,7 @@ pub mod release_hold;
 pub mod retire_event;
 pub mod settle;
 pub mod sweep;
+pub mod topology;
 
 pub use admission::Admission;
 pub use call::{Arg, LuaScript, Reply, ScriptError};

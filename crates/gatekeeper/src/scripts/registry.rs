@@ -8,7 +8,7 @@ use redis::{Cmd, FromRedisValue, RedisError};
 
 use super::call::{ScriptError, is_broken, new_command, send};
 use crate::keys::{EventKeys, LOADED_EVENTS};
-use crate::link::Link;
+use crate::link::{Link, Live};
 
 /// How long a replica that loads an event may be silent before another tries.
 pub const LOADING_MS: u64 = 3_000;
@@ -32,15 +32,16 @@ pub async fn read_run_id(connection: &mut MultiplexedConnection) -> Result<Strin
 
 /// Whether Redis answers.
 pub async fn ping(link: &Link) -> Result<(), ScriptError> {
-    let _: String = query(link, "ping", &new_command("PING")).await?;
-    Ok(())
+    let live = link.any().await?;
+    let pong = send(&mut live.connection.clone(), &new_command("PING")).await;
+    pong.map(|_| ()).map_err(|source| failed(link, &live, "ping", source))
 }
 
 /// Events that were loaded into this Redis.
 pub async fn loaded_events(link: &Link) -> Result<Vec<EventId>, ScriptError> {
     let mut command = new_command("SMEMBERS");
     command.arg(LOADED_EVENTS);
-    let ids: Vec<String> = query(link, "loaded_events", &command).await?;
+    let ids: Vec<String> = query(link, LOADED_EVENTS, "loaded_events", &command).await?;
     Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
@@ -48,7 +49,7 @@ pub async fn loaded_events(link: &Link) -> Result<Vec<EventId>, ScriptError> {
 pub async fn remember_loaded(link: &Link, event: EventId) -> Result<(), ScriptError> {
     let mut command = new_command("SADD");
     command.arg(LOADED_EVENTS).arg(event.to_string());
-    let _: i64 = query(link, "remember_loaded", &command).await?;
+    let _: i64 = query(link, LOADED_EVENTS, "remember_loaded", &command).await?;
     Ok(())
 }
 
@@ -56,7 +57,7 @@ pub async fn remember_loaded(link: &Link, event: EventId) -> Result<(), ScriptEr
 pub async fn forget_loaded(link: &Link, event: EventId) -> Result<(), ScriptError> {
     let mut command = new_command("SREM");
     command.arg(LOADED_EVENTS).arg(event.to_string());
-    let _: i64 = query(link, "forget_loaded", &command).await?;
+    let _: i64 = query(link, LOADED_EVENTS, "forget_loaded", &command).await?;
     Ok(())
 }
 
@@ -64,14 +65,14 @@ pub async fn forget_loaded(link: &Link, event: EventId) -> Result<(), ScriptErro
 pub async fn claim_loading(link: &Link, keys: &EventKeys) -> Result<bool, ScriptError> {
     let mut command = new_command("SET");
     command.arg(keys.loading()).arg(1).arg("NX").arg("PX").arg(LOADING_MS);
-    Ok(query::<Option<String>>(link, "claim_loading", &command).await?.is_some())
+    Ok(query::<Option<String>>(link, keys.loading(), "claim_loading", &command).await?.is_some())
 }
 
 /// Keeps others from loading the event for the full time again.
 pub async fn renew_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
     let mut command = new_command("PEXPIRE");
     command.arg(keys.loading()).arg(LOADING_MS);
-    let _: i64 = query(link, "renew_loading", &command).await?;
+    let _: i64 = query(link, keys.loading(), "renew_loading", &command).await?;
     Ok(())
 }
 
@@ -79,7 +80,7 @@ pub async fn renew_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptEr
 pub async fn end_loading(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
     let mut command = new_command("DEL");
     command.arg(keys.loading());
-    let _: i64 = query(link, "end_loading", &command).await?;
+    let _: i64 = query(link, keys.loading(), "end_loading", &command).await?;
     Ok(())
 }
 
@@ -88,22 +89,30 @@ pub async fn claim_audit(link: &Link, keys: &EventKeys, time: Duration) -> Resul
     let mut command = new_command("SET");
     let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     command.arg(keys.auditing()).arg(1).arg("NX").arg("PX").arg(time_ms);
-    Ok(query::<Option<String>>(link, "claim_audit", &command).await?.is_some())
+    Ok(query::<Option<String>>(link, keys.auditing(), "claim_audit", &command).await?.is_some())
 }
 
+/// Sends a command about one key to whoever has that.
 pub(super) async fn query<T: FromRedisValue>(
     link: &Link,
+    key: &str,
     script: &'static str,
     command: &Cmd,
 ) -> Result<T, ScriptError> {
-    let live = link.live().await?;
-    let mut connection = live.connection.clone();
-    let failed = |source: RedisError| {
-        if is_broken(&source) {
-            link.broken(&live);
-        }
-        ScriptError::Redis { script, source }
-    };
-    let value = send(&mut connection, command).await.map_err(failed)?;
+    let mut live = link.live(key).await?;
+    let mut answer = send(&mut live.connection.clone(), command).await;
+    if answer.as_ref().is_err_and(|error| link.is_elsewhere(error)) {
+        live = link.live(key).await?;
+        answer = send(&mut live.connection.clone(), command).await;
+    }
+    let value = answer.map_err(|source| failed(link, &live, script, source))?;
     redis::from_redis_value(value).map_err(|error| ScriptError::Redis { script, source: error.into() })
+}
+
+/// A call that failed, and perhaps its connection with it.
+pub(super) fn failed(link: &Link, live: &Live, script: &'static str, source: RedisError) -> ScriptError {
+    if is_broken(&source) {
+        link.broken(live);
+    }
+    ScriptError::Redis { script, source }
 }

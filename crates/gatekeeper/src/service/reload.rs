@@ -136,7 +136,7 @@ impl Reloader {
 
     async fn load(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {
         let started = Instant::now();
-        let run_id = self.link.live().await.map_err(ScriptError::from)?.run_id;
+        let run_id = self.link.live(keys.loading()).await.map_err(ScriptError::from)?.run_id;
         registry::remember_loaded(&self.link, event).await?;
         let Some(projection) = self.vault.issue_epoch(event, run_id.to_string()).await? else { return Ok(()) };
         let installed = load_event::call(&self.link, keys, &projection).await?;

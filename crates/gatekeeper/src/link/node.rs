@@ -1,0 +1,143 @@
+//! One server and the open connection to it, opened when needed and again after a failure.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisError};
+
+use super::LinkError;
+use super::sentinel::Sentinels;
+
+/// A script that takes longer is given up on; it may still run, which is why all of them are idempotent by rid.
+const RESPONSE_WAIT: Duration = Duration::from_millis(500);
+/// How long connecting may take.
+pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(1);
+/// After a failed attempt everyone fails at once for this long, instead of each trying in turn.
+const RETRY_WAIT: Duration = Duration::from_millis(50);
+/// Commands queued on the connection before callers wait for room (the crate's default is 50).
+const PIPELINE_BUFFER: usize = 4_096;
+/// Commands in flight; the rest wait their turn rather than time out behind each other.
+const IN_FLIGHT_MAX: usize = 1_024;
+
+/// An open connection.
+#[derive(Clone)]
+pub struct Live {
+    /// Commands go here; clones share one socket.
+    pub connection: MultiplexedConnection,
+    /// The Redis process at the other end.
+    pub run_id: Arc<str>,
+    generation: u64,
+    node: Arc<Node>,
+}
+
+impl Live {
+    /// Reports that the connection failed. The next caller opens a new one.
+    pub(super) fn broken(&self) {
+        let mut state = self.node.lock();
+        if state.live.as_ref().is_some_and(|current| current.generation == self.generation) {
+            state.live = None;
+        }
+    }
+}
+
+/// Which server it is.
+pub(super) enum Place {
+    /// Always this one.
+    Server(Client),
+    /// Whichever is the primary when a connection is opened.
+    Primary(Sentinels),
+}
+
+/// A server.
+pub(super) struct Node {
+    place: Place,
+    state: Mutex<State>,
+    connecting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Connected>,
+    generation: u64,
+    failed: Option<(Instant, LinkError)>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    connection: MultiplexedConnection,
+    run_id: Arc<str>,
+    generation: u64,
+}
+
+impl Node {
+    /// Connects when first used.
+    pub(super) fn new(place: Place) -> Arc<Self> {
+        Arc::new(Self { place, state: Mutex::default(), connecting: tokio::sync::Mutex::default() })
+    }
+
+    /// The open connection, or a new one.
+    pub(super) async fn live(self: &Arc<Self>) -> Result<Live, LinkError> {
+        if let Some(live) = self.current()? {
+            return Ok(live);
+        }
+        let _only_one = self.connecting.lock().await;
+        if let Some(live) = self.current()? {
+            return Ok(live);
+        }
+        let connected = self.connect().await;
+        let mut state = self.lock();
+        match connected {
+            Ok((connection, run_id)) => {
+                state.generation += 1;
+                let connected = Connected { connection, run_id: run_id.into(), generation: state.generation };
+                state.failed = None;
+                state.live = Some(connected.clone());
+                Ok(self.lead_by(connected))
+            }
+            Err(error) => {
+                let error = LinkError::from(error);
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// What opens connections to it, as things are now.
+    pub(super) async fn client(&self) -> Result<Client, RedisError> {
+        match &self.place {
+            Place::Server(client) => Ok(client.clone()),
+            Place::Primary(sentinels) => sentinels.primary().await,
+        }
+    }
+
+    fn lead_by(self: &Arc<Self>, connected: Connected) -> Live {
+        let Connected { connection, run_id, generation } = connected;
+        Live { connection, run_id, generation, node: self.clone() }
+    }
+
+    fn current(self: &Arc<Self>) -> Result<Option<Live>, LinkError> {
+        let state = self.lock();
+        match (&state.live, &state.failed) {
+            (Some(connected), _) => Ok(Some(self.lead_by(connected.clone()))),
+            (None, Some((at, error))) if at.elapsed() < RETRY_WAIT => Err(error.clone()),
+            _ => Ok(None),
+        }
+    }
+
+    async fn connect(&self) -> Result<(MultiplexedConnection, String), RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_WAIT))
+            .set_response_timeout(Some(RESPONSE_WAIT))
+            .set_pipeline_buffer_size(PIPELINE_BUFFER)
+            .set_concurrency_limit(IN_FLIGHT_MAX);
+        let client = self.client().await?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let run_id = crate::scripts::read_run_id(&mut connection).await?;
+        Ok((connection, run_id))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
