@@ -1,7 +1,7 @@
 -- Gives a hold back before its time, whole or one seat of it. The owner's only.
 --
 -- ARGV  1 run_id   2 rid, or '' for whatever hold has the seat   3 customer   4 seat index, or '' for the whole hold
--- Reply {OK, epoch} | {NOT_FOUND, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch}
+-- Reply {OK, epoch, rid} | {NOT_FOUND, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch}
 --       {IN_PROGRESS, epoch} its commit is under way | {NOT_LOADED}
 
 local rid, customer, seat = ARGV[2], ARGV[3], ARGV[4]
@@ -41,4 +41,4 @@ else
   keep(rid, entry)
 end
 publish()
-return { OK, meta[2] }
+return { OK, meta[2], rid }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::api::{BookingStatus, KeyRole, NewApiKey, SaleState};
+use crate::api::{Action, BookingStatus, KeyRole, NewApiKey, SaleState};
 use crate::ids::{ApiKeyId, CustomerId, EventId, ReservationId, TierId};
 use crate::origin::Origin;
 use crate::seat::{SeatIndex, Seating};
@@ -17,6 +18,8 @@ pub const RESOLVES_MAX: usize = 512;
 pub const JOURNAL_PAGE_MAX: i64 = 500;
 /// The most events one `behind` question carries.
 pub const JOURNAL_POSITIONS_MAX: usize = 1_000;
+/// The most changes one [`LogBatch`] carries.
+pub const LOGGED_CHANGES_MAX: usize = 512;
 
 /// An event as the vault keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -365,4 +368,26 @@ pub struct NewKeyRecord {
     pub key: NewApiKey,
     /// SHA-256 of the whole key, in hexadecimal.
     pub secret_digest: String,
+}
+
+/// Changes that the vault had no part in, for the audit log. Sent again under the same id until it is known to be entered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBatch {
+    /// What the vault knows it by.
+    pub batch_id: Uuid,
+    /// In the order they were made; at most [`LOGGED_CHANGES_MAX`].
+    pub changes: Vec<LoggedChange>,
+}
+
+/// One change of a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedChange {
+    /// Whose inventory it was about.
+    pub event_id: EventId,
+    /// What was done.
+    pub action: Action,
+    /// The hold.
+    pub subject: ReservationId,
+    /// Who did it, by which request.
+    pub origin: Origin,
 }

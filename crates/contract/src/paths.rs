@@ -42,6 +42,8 @@ pub const API_KEYS: &str = "/internal/api-keys";
 pub const WORKING_API_KEYS: &str = "/internal/api-keys/working";
 /// `POST`: a page of the audit log by a [`crate::api::LogFilter`].
 pub const AUDIT_LOG: &str = "/internal/audit-log";
+/// `POST`: a [`crate::internal::LogBatch`].
+pub const AUDIT_LOG_CHANGES: &str = "/internal/audit-log/changes";
 /// The header by which a gatekeeper says who caused what it asks for: an [`crate::Origin`] as JSON.
 pub const ORIGIN_HEADER: &str = "onsale-origin";
 

@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod background;
 pub mod catalog;
+mod change_log;
 pub mod commit_queue;
 pub mod config;
 pub mod cors;

@@ -25,6 +25,10 @@ pub struct GateMetrics {
     pub commits_waiting: IntGauge,
     /// Requests with an Idempotency-Key that wait for theirs.
     pub keys_waiting: IntGauge,
+    /// Changes of holds that the audit log does not have yet.
+    pub changes_waiting: IntGauge,
+    /// Changes of holds that it will never have.
+    pub changes_lost: IntCounter,
     /// Requests told to wait, by kind and by whose budget was empty.
     pub limited: IntCounterVec,
     /// Times a budget could not be asked.
@@ -68,6 +72,10 @@ impl GateMetrics {
             )?,
             commits_waiting: metrics.gauge("gatekeeper_commits_waiting", "Commits waiting for their lane.")?,
             keys_waiting: metrics.gauge("gatekeeper_keys_waiting", "Requests waiting for their Idempotency-Key.")?,
+            changes_waiting: metrics
+                .gauge("gatekeeper_changes_waiting", "Changes of holds on their way to the audit log.")?,
+            changes_lost: metrics
+                .counter("gatekeeper_changes_lost_total", "Changes of holds the audit log never got.")?,
             limited: {
                 let counters =
                     Opts::new("gatekeeper_limited_total", "Requests told to wait, by kind and whose budget.");

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::background::positions::Positions;
 use crate::background::{activity, audit, journal, sweeper};
 use crate::catalog::Catalog;
+use crate::change_log::ChangeLog;
 use crate::commit_queue::CommitQueue;
 use crate::config::Config;
 use crate::cors;
@@ -44,6 +45,7 @@ const ABANDONING_MAX: usize = 256;
 pub struct Application {
     service: Service,
     feed: Feed,
+    changes: ChangeLog,
     address: SocketAddr,
 }
 
@@ -55,6 +57,7 @@ impl Application {
         let shutdown = Shutdown::register(&metrics)?;
         let redis_authorities = redis_authorities(&config)?;
         let gate = build_gate(&config, redis_authorities.as_deref(), &metrics)?;
+        let changes = gate.changes.clone();
         let feed = Feed::start(gate.clone(), config.feed(), FeedMetrics::register(&metrics)?);
         start_background(&gate, &config, &metrics)?;
 
@@ -106,7 +109,7 @@ impl Application {
         .shutdown_timeout(server::SHUTDOWN_SECONDS)
         .listen(listener)?
         .run();
-        Ok(Self { service: Service { server, listener: door, shutdown, notice }, feed, address })
+        Ok(Self { service: Service { server, listener: door, shutdown, notice }, feed, changes, address })
     }
 
     /// Where it listens; tells the port when 0 was asked for.
@@ -119,7 +122,9 @@ impl Application {
     pub async fn run(self, orders: Orders) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "the gatekeeper is open");
         // Watchers would keep it waiting; told to, they connect to another replica.
-        Ok(self.service.run(orders, self.feed.stop()).await?)
+        let ended = self.service.run(orders, self.feed.stop()).await;
+        self.changes.flush().await;
+        Ok(ended?)
     }
 }
 
@@ -153,6 +158,7 @@ fn build_gate(config: &Config, redis_authorities: Option<&[u8]>, metrics: &Metri
     Ok(Gate {
         commits: CommitQueue::new(vault.clone(), link.clone(), config.commit_wait(), metrics.commits_waiting.clone()),
         reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.clone()),
+        changes: ChangeLog::start(vault.clone(), metrics.changes_waiting.clone(), metrics.changes_lost.clone()),
         commit_lease_ms: config.commit_lease_ms.into(),
         abandoning: Arc::new(Semaphore::new(ABANDONING_MAX)),
         link,

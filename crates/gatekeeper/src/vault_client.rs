@@ -15,7 +15,7 @@ use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, N
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
     Batch, Booking, BookingAnswer, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
-    JournalWakes, KeyRecord, NewKeyRecord, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
+    JournalWakes, KeyRecord, LogBatch, NewKeyRecord, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
 };
 use contract::{ApiKeyId, CustomerId, EventId, Origin, Problem, ReservationId, paths};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -243,6 +243,11 @@ impl VaultClient {
     /// A page of the audit log.
     pub async fn audit_log(&self, filter: &LogFilter) -> Result<LogPage, VaultError> {
         self.ask(Method::POST, paths::AUDIT_LOG, Some(filter), REPLY_WAIT).await
+    }
+
+    /// Enters changes into the audit log; the same batch as often as it takes.
+    pub async fn enter_changes(&self, batch: &LogBatch) -> Result<(), VaultError> {
+        self.ask(Method::POST, paths::AUDIT_LOG_CHANGES, Some(batch), REPLY_WAIT).await
     }
 
     /// Whether the vault can do its work.

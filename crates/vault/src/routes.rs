@@ -29,6 +29,7 @@ fn internal(app: &mut web::ServiceConfig) {
         .route("/journal/behind", web::post().to(journal::behind))
         .route("/journal/wakes", web::get().to(journal::wakes))
         .route("/audit-log", web::post().to(audit_log::page))
+        .route("/audit-log/changes", web::post().to(audit_log::enter))
         .route("/api-keys", web::post().to(api_keys::create))
         .route("/api-keys", web::get().to(api_keys::list))
         .route("/api-keys/working", web::get().to(api_keys::list_working))

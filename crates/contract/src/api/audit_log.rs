@@ -13,6 +13,12 @@ use crate::origin::ActorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// A hold was taken.
+    Held,
+    /// A hold got its full time again.
+    Extended,
+    /// A hold, or a seat of it, was given back before its time.
+    Released,
     /// A booking was made.
     Booked,
     /// It was paid.
@@ -38,6 +44,9 @@ pub enum Action {
 impl Action {
     /// All of them.
     pub const ALL: &[Self] = &[
+        Self::Held,
+        Self::Extended,
+        Self::Released,
         Self::Booked,
         Self::Confirmed,
         Self::Cancelled,
@@ -54,6 +63,9 @@ impl Action {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Held => "held",
+            Self::Extended => "extended",
+            Self::Released => "released",
             Self::Booked => "booked",
             Self::Confirmed => "confirmed",
             Self::Cancelled => "cancelled",
@@ -68,7 +80,7 @@ impl Action {
     }
 }
 
-/// One entry: written in the transaction of the change itself, and never changed.
+/// One entry: written in the transaction of the change itself or, for a hold, within a second of it; and never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogEntry {
     /// Its place: ask for what is `before` it.
@@ -84,7 +96,7 @@ pub struct LogEntry {
     pub actor: Option<Uuid>,
     /// The event it is about, if it is about one.
     pub event_id: Option<EventId>,
-    /// What was changed: the booking, the event, the key or the customer.
+    /// What was changed: the hold, the booking, the event, the key or the customer. A booking made of a hold has the hold's id.
     pub subject: Uuid,
     /// The id of the request, as in its reply's `X-Request-Id`.
     pub request_id: String,
@@ -110,7 +122,7 @@ pub struct LogFilter {
     /// By this actor.
     #[serde(default)]
     pub actor: Option<Uuid>,
-    /// About this booking, event, key or customer.
+    /// About this hold, booking, event, key or customer.
     #[serde(default)]
     pub subject: Option<Uuid>,
     /// Of this kind.

@@ -21,7 +21,7 @@ pub struct Filter {
     event_id: Option<EventId>,
     /// By this customer, operator, administrator or key.
     actor: Option<Uuid>,
-    /// About this booking, event, key or customer.
+    /// About this hold, booking, event, key or customer.
     subject: Option<Uuid>,
     /// Of this kind.
     action: Option<Action>,

@@ -35,7 +35,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     // Each ticket counts, or a few requests would hold a hall.
     limits.charge(&gate, Kind::Holds, &request, tickets(&new).saturating_sub(1)).await?;
-    match holds::create(&gate, *event_id, caller.customer, attempt, new).await {
+    match holds::create(&gate, *event_id, &caller, attempt, new).await {
         Ok(hold) => Ok(HttpResponse::Created().json(hold)),
         Err(error) => not_made(error),
     }
@@ -72,7 +72,7 @@ pub async fn read(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<Ho
 )]
 pub async fn extend(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<HoldView>, ApiError> {
     let (event_id, hold_id) = id.into_inner();
-    Ok(web::Json(holds::extend(&gate, event_id, hold_id, caller.customer).await?))
+    Ok(web::Json(holds::extend(&gate, event_id, hold_id, &caller).await?))
 }
 
 /// `DELETE /events/{event_id}/holds/{hold_id}`.
@@ -86,6 +86,6 @@ pub async fn extend(caller: Caller, gate: GateData, id: Id) -> Result<web::Json<
 )]
 pub async fn release(caller: Caller, gate: GateData, id: Id) -> Result<HttpResponse, ApiError> {
     let (event_id, hold_id) = id.into_inner();
-    holds::release(&gate, event_id, hold_id, caller.customer).await?;
+    holds::release(&gate, event_id, hold_id, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -92,7 +92,7 @@ pub async fn lock(
     path: web::Path<(EventId, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (event_id, seat) = path.into_inner();
-    match holds::lock_seat(&gate, event_id, caller.customer, attempt, &seat).await {
+    match holds::lock_seat(&gate, event_id, &caller, attempt, &seat).await {
         Ok(hold) => Ok(HttpResponse::Created().json(hold)),
         Err(error) => not_made(error),
     }
@@ -114,6 +114,6 @@ pub async fn unlock(
     path: web::Path<(EventId, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (event_id, seat) = path.into_inner();
-    holds::unlock_seat(&gate, event_id, caller.customer, attempt, &seat).await?;
+    holds::unlock_seat(&gate, event_id, &caller, attempt, &seat).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 /// Enters them into an operation.
 pub(super) fn enter(operation: &mut Value) {
     let takes_key = operation.to_string().contains("\"Idempotency-Key\"");
+    add_parameter(operation, request_id());
     if operation.get("security").is_some() {
-        add_visitor(operation);
+        add_parameter(operation, visitor());
     }
     let makes_booking = operation["operationId"] == "bookings_create";
     let is_kept = operation["operationId"] == "seats_map";
@@ -37,15 +38,27 @@ pub(super) fn enter(operation: &mut Value) {
     }
 }
 
+/// Whatever else is sent is as good as nothing, and no mistake.
+fn request_id() -> Value {
+    json!({
+        "name": "X-Request-Id", "in": "header", "required": false,
+        "description": "What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.",
+        "schema": { "type": "string" }, "example": "checkout-5f2c9a70",
+    })
+}
+
 /// For box offices alone; from anybody else it is nothing.
-fn add_visitor(operation: &mut Value) {
-    let visitor = json!({
+fn visitor() -> Value {
+    json!({
         "name": "Onsale-Visitor", "in": "header", "required": false,
         "description": "With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.",
         "schema": { "type": "string", "pattern": "^[!-~]([ -~]{0,198}[!-~])?$" }, "example": "window 3, no. 17",
-    });
+    })
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
     match operation.get_mut("parameters").and_then(Value::as_array_mut) {
-        Some(parameters) => parameters.push(visitor),
-        None => operation["parameters"] = json!([visitor]),
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
     }
 }

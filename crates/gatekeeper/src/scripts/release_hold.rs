@@ -19,17 +19,17 @@ pub enum Release {
     Seat(SeatIndex),
 }
 
-/// Gives it back; the owner's only.
+/// Gives it back, and says which hold it was of; the owner's only.
 pub async fn call(
     link: &Link,
     keys: &EventKeys,
     release: Release,
     customer: CustomerId,
-) -> Result<Result<(), HoldRefusal>, ScriptError> {
+) -> Result<Result<ReservationId, HoldRefusal>, ScriptError> {
     let (rid, seat) = match release {
         Release::Hold(rid) => (Arg::Id(rid.0), Arg::Text("")),
         Release::Seat(seat) => (Arg::Text(""), Arg::Int(seat.into())),
     };
     let reply = SCRIPT.call(link, keys, &[rid, Arg::Id(customer.0), seat]).await?;
-    if reply.code == code::OK { Ok(Ok(())) } else { HoldRefusal::read(&reply).map(Err) }
+    if reply.code == code::OK { Ok(Ok(ReservationId(reply.id(2)?))) } else { HoldRefusal::read(&reply).map(Err) }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
-use contract::api::{HoldView, NewHold};
+use contract::api::{Action, HoldView, NewHold};
 use contract::internal::Items;
 use contract::values::QuantityError;
 use contract::{Code, CustomerId, EventId, Quantity, ReservationId, SeatIndex, SeatLabel, TierId};
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{Gate, ServiceError, refused};
 use crate::attempt::Attempt;
 use crate::catalog::Event;
+use crate::identity::Caller;
 use crate::keys::EventKeys;
 use crate::scripts::check_and_decrement::{self, Claim};
 use crate::scripts::release_hold::{self, Release};
@@ -30,15 +31,15 @@ const LIFETIME_FACTOR: i64 = 5;
 pub async fn create(
     gate: &Gate,
     event_id: EventId,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     new: NewHold,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
     match (new.seats, new.tier_id, new.quantity) {
-        (Some(seats), None, None) => hold_seats(gate, &event, customer, attempt, &parse_seats(&event, &seats)?).await,
+        (Some(seats), None, None) => hold_seats(gate, &event, caller, attempt, &parse_seats(&event, &seats)?).await,
         (None, Some(tier), Some(quantity)) => {
-            hold_tier(gate, &event, customer, attempt, (tier, parse_quantity(quantity)?)).await
+            hold_tier(gate, &event, caller, attempt, (tier, parse_quantity(quantity)?)).await
         }
         _ => Err(ServiceError::Malformed("Send either seats, or tier_id and quantity.".into())),
     }
@@ -48,28 +49,31 @@ pub async fn create(
 pub async fn lock_seat(
     gate: &Gate,
     event_id: EventId,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     seat: &str,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
     let seat = parse_seat(&event, seat)?;
-    hold_seats(gate, &event, customer, attempt, &[seat]).await
+    hold_seats(gate, &event, caller, attempt, &[seat]).await
 }
 
 /// Gives one seat of the caller's back.
 pub async fn unlock_seat(
     gate: &Gate,
     event_id: EventId,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     seat: &str,
 ) -> Result<(), ServiceError> {
     let event = gate.event(event_id).await?;
     let seat = parse_seat(&event, seat)?;
-    let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), customer).await;
+    let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), caller.customer).await;
     match released.map_err(|error| gate.failed(event_id, error))? {
-        Ok(()) => Ok(()),
+        Ok(hold) => {
+            gate.changes.enter(event_id, Action::Released, hold, &caller.origin);
+            Ok(())
+        }
         // It may have been given back the first time, and be another's by now.
         Err(HoldRefusal::NotFound | HoldRefusal::Expired | HoldRefusal::NotOwner) if attempt.is_repeat => Ok(()),
         // Another's is not told from none.
@@ -98,24 +102,22 @@ pub async fn extend(
     gate: &Gate,
     event_id: EventId,
     id: ReservationId,
-    customer: CustomerId,
+    caller: &Caller,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
-    let hold = extend_hold::call(&gate.link, &event.keys, id, customer, ttl_ms(&event)).await;
+    let hold = extend_hold::call(&gate.link, &event.keys, id, caller.customer, ttl_ms(&event)).await;
     let hold = hold.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
+    gate.changes.enter(event_id, Action::Extended, id, &caller.origin);
     view(&event, id, &hold)
 }
 
 /// Gives a hold of the caller's back.
-pub async fn release(
-    gate: &Gate,
-    event_id: EventId,
-    id: ReservationId,
-    customer: CustomerId,
-) -> Result<(), ServiceError> {
+pub async fn release(gate: &Gate, event_id: EventId, id: ReservationId, caller: &Caller) -> Result<(), ServiceError> {
     let event = gate.event(event_id).await?;
-    let released = release_hold::call(&gate.link, &event.keys, Release::Hold(id), customer).await;
-    released.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)
+    let released = release_hold::call(&gate.link, &event.keys, Release::Hold(id), caller.customer).await;
+    let hold = released.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
+    gate.changes.enter(event_id, Action::Released, hold, &caller.origin);
+    Ok(())
 }
 
 /// How the client is told why a hold could not be used. Another customer's hold looks like none.
@@ -235,25 +237,26 @@ fn held(event: &Event, attempt: Attempt, admission: Admission) -> Result<(i64, T
 async fn hold_tier(
     gate: &Gate,
     event: &Event,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     (tier, quantity): (TierId, Quantity),
 ) -> Result<HoldView, ServiceError> {
     let ttl_ms = ttl_ms(event);
     let claim = Claim::Hold { ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
-    let admission = admit_tier(gate, event, (attempt, customer), (tier, quantity), claim).await?;
+    let admission = admit_tier(gate, event, (attempt, caller.customer), (tier, quantity), claim).await?;
     let (epoch, deadline) = held(event, attempt, admission)?;
+    gate.changes.enter(event.record.event_id, Action::Held, attempt.rid, &caller.origin);
     view(event, attempt.rid, &Hold { epoch, deadline, items: Items::Tier(tier, quantity) })
 }
 
 async fn hold_seats(
     gate: &Gate,
     event: &Event,
-    customer: CustomerId,
+    caller: &Caller,
     attempt: Attempt,
     seats: &[SeatIndex],
 ) -> Result<HoldView, ServiceError> {
-    let rid = attempt.rid;
+    let (rid, customer) = (attempt.rid, caller.customer);
     let ttl_ms = ttl_ms(event);
     let asked = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
     if attempt.is_over() {
@@ -266,6 +269,7 @@ async fn hold_seats(
     })?;
     gate.count(event_id, &admission);
     let (epoch, deadline) = held(event, attempt, admission)?;
+    gate.changes.enter(event_id, Action::Held, rid, &caller.origin);
     view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
 }
 
@@ -291,7 +295,7 @@ fn abandon(gate: &Gate, event: EventId, attempt: Attempt, customer: CustomerId, 
                 // The release may have overtaken what it is to undo.
                 Ok(Err(HoldRefusal::NotFound)) if missing < ABANDON_MISSING_MAX => missing += 1,
                 released => {
-                    tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(()))), "abandoned");
+                    tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(_))), "abandoned");
                     return;
                 }
             }

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 pub use error::ServiceError;
 
 use crate::catalog::{Catalog, Event};
+use crate::change_log::ChangeLog;
 use crate::commit_queue::CommitQueue;
 use crate::latch::Latch;
 use crate::link::Link;
@@ -42,6 +43,8 @@ pub struct Gate {
     pub latch: Arc<Latch>,
     /// The way of winners.
     pub commits: CommitQueue,
+    /// Holds' way into the audit log.
+    pub changes: ChangeLog,
     /// Brings missing inventory back.
     pub reloader: Reloader,
     /// What is measured.

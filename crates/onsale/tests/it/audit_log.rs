@@ -3,12 +3,13 @@
 use contract::EventId;
 use contract::api::{Action, EventChange, LogEntry, LogPage, SaleState};
 use contract::origin::ActorKind;
+use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stack::Client;
+use stack::{Client, Role};
 use uuid::Uuid;
 
-use crate::support::{System, eventually, private, shared};
+use crate::support::{SOON, System, eventually, hold, private, shared};
 
 async fn page(reader: &Client, query: &str) -> LogPage {
     reader.get(&format!("/api/v1/audit-log?{query}")).await.unwrap().into().unwrap()
@@ -136,4 +137,100 @@ async fn nobody_changes_the_log_and_only_operators_read_it() {
         let answer = system.admin.get(&format!("/api/v1/audit-log?{bad}")).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.code()), (400, "malformed"), "{bad}: {}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_of_a_hold_has_its_entry_with_who_and_by_which_request() {
+    let system = shared().await;
+    let (event, tier) = system.tier_event(10).await;
+    let guest = system.guest().await;
+    let request = guest.request(Method::POST, &format!("/api/v1/events/{event}/holds"));
+    let reply = request.json(&json!({"tier_id": tier, "quantity": 1})).send().await.unwrap();
+    let request_id = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let held = id(&reply.json().await.unwrap(), "hold_id");
+    let path = format!("/api/v1/events/{event}/holds/{held}");
+    // The same key twice is one change.
+    for _ in 0..2 {
+        guest.post_with_key(&format!("{path}/extend"), "once", &Value::Null).await.unwrap();
+    }
+    guest.call(Method::DELETE, &path, &Value::Null).await.unwrap();
+    // Refused, it is no change.
+    guest.call(Method::DELETE, &path, &Value::Null).await.unwrap();
+    let stranger = system.guest().await;
+    stranger.post(&format!("{path}/extend"), &Value::Null).await.unwrap();
+    let booked = hold(guest.hold_tier(event, tier, 2).await.unwrap()).hold_id;
+    guest.book_hold(event, booked).await.unwrap();
+    system.log_is_written().await;
+
+    let found = entries(system, event, 200).await;
+    let by = ActorKind::Customer;
+    let told = |entries: &[LogEntry]| {
+        let told = entries.iter().map(|entry| (entry.action, entry.actor_kind, entry.subject));
+        told.collect::<Vec<_>>()
+    };
+    // Those of one replica are in the order they were made; which of two is first, their times say.
+    let of_hold = page(&system.admin, &format!("subject={held}")).await.items;
+    let mut actions = told(&of_hold);
+    actions.sort_unstable_by_key(|(action, ..)| action.as_str());
+    assert_eq!(actions, [(Action::Extended, by, held), (Action::Held, by, held), (Action::Released, by, held)]);
+    let customer = of_hold[0].actor.unwrap();
+    assert!(of_hold.iter().all(|entry| entry.actor == Some(customer) && entry.event_id == Some(event)));
+    let taken = of_hold.iter().find(|entry| entry.action == Action::Held).unwrap();
+    assert_eq!(taken.request_id, request_id);
+    let mut of_booked = told(&page(&system.admin, &format!("subject={booked}")).await.items);
+    of_booked.sort_unstable_by_key(|(action, ..)| action.as_str());
+    assert_eq!(of_booked, [(Action::Booked, by, booked.0), (Action::Held, by, booked.0)], "one subject finds both");
+    assert_eq!(found.len(), 6, "those five and the event: {found:#?}");
+
+    // Seats are locked one by one, or together.
+    let event = system.seat_event().await;
+    let seat = |label: &str, verb: &str| format!("/api/v1/events/{event}/seats/{label}/{verb}");
+    let locked = guest.post(&seat("A-1-1", "lock"), &Value::Null).await.unwrap().body;
+    guest.post(&seat("A-1-1", "unlock"), &Value::Null).await.unwrap();
+    let both = hold(guest.hold_seats(event, &["A-1-2", "A-1-3"]).await.unwrap()).hold_id;
+    guest.post(&seat("A-1-2", "unlock"), &Value::Null).await.unwrap();
+    system.log_is_written().await;
+    for hold in [id(&locked, "hold_id"), both.0] {
+        let mut of_hold = told(&page(&system.admin, &format!("event_id={event}&subject={hold}")).await.items);
+        of_hold.sort_unstable_by_key(|(action, ..)| action.as_str());
+        assert_eq!(of_hold, [(Action::Held, by, hold), (Action::Released, by, hold)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_reach_the_log_once_though_the_vault_is_away_or_their_replica_stops() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(100).await;
+    let first = system.guest().await.at(&system.ready.replicas[0]);
+    let held = hold(first.hold_tier(event, tier, 1).await.unwrap()).hold_id;
+    system.log_is_written().await;
+    let count = async |subject: Uuid| page(&system.admin, &format!("subject={subject}")).await.items.len();
+    assert_eq!(count(held.0).await, 1);
+
+    let vault = system.stack.child(Role::Vault).unwrap();
+    vault.down(Signal::SIGKILL);
+    let away = hold(first.hold_tier(event, tier, 1).await.unwrap()).hold_id;
+    vault.up();
+    eventually("it is entered when the vault is back", SOON, async || count(away.0).await == 1).await;
+    system.log_is_written().await;
+
+    let stopping = system.stack.child(Role::Gatekeeper(0)).unwrap();
+    let last = hold(first.hold_tier(event, tier, 1).await.unwrap()).hold_id;
+    let starts = stopping.starts();
+    // Sooner than the next batch would have gone.
+    stopping.signal(Signal::SIGINT);
+    eventually("it is started again", SOON, async || stopping.starts() > starts).await;
+    assert_eq!(count(last.0).await, 1, "it was sent before the end");
+    assert_eq!([count(held.0).await, count(away.0).await], [1, 1]);
+
+    // A batch whose answer was lost is sent again.
+    let change = json!({"event_id": event, "action": "held", "subject": Uuid::now_v7(),
+        "origin": {"kind": "customer", "actor": Uuid::now_v7(), "request_id": "r"}});
+    let batch = json!({"batch_id": Uuid::now_v7(), "changes": [change]});
+    for _ in 0..3 {
+        assert_eq!(system.vault("/internal/audit-log/changes", &batch).await.status, 204);
+    }
+    assert_eq!(count(id(&change, "subject")).await, 1);
+    let too_many = json!({"batch_id": Uuid::now_v7(), "changes": vec![change; 513]});
+    assert_eq!(system.vault("/internal/audit-log/changes", &too_many).await.status, 400);
 }

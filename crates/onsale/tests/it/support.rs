@@ -156,6 +156,24 @@ impl System {
     }
 }
 
+impl System {
+    /// A number of all gatekeepers' metrics, summed.
+    pub async fn gate_metric(&self, name: &str) -> f64 {
+        let of_replica = async |url: &String| {
+            let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+            line.parse::<f64>().unwrap()
+        };
+        join_all(self.ready.replicas.iter().map(of_replica)).await.iter().sum()
+    }
+
+    /// Waits until holds changed so far are in the audit log.
+    pub async fn log_is_written(&self) {
+        eventually("the log is written", SOON, async || self.gate_metric("gatekeeper_changes_waiting").await == 0.0)
+            .await;
+    }
+}
+
 /// The stack that tests share when they leave it as they found it: `onsale up` itself, ended with this process.
 pub async fn shared() -> &'static System {
     static SHARED: OnceLock<System> = OnceLock::new();

@@ -1,6 +1,9 @@
 //! The audit log.
 
+use std::collections::BTreeMap;
+
 use contract::api::{Action, LogEntry, LogFilter, LogPage};
+use contract::internal::LogBatch;
 use contract::{EventId, Origin};
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -19,6 +22,10 @@ const INSERT: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, act
 const READ: &str = "SELECT entry_no, place, changed_at, event_id, action, actor_kind, actor, subject, request_id, detail \
     FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids) WITH ORDINALITY \
     AS change (action, actor_kind, actor, subject, request_id, place)";
+// Nobody sends a batch again after half an hour; those known for an hour make way, a few at a time.
+const REMEMBER: &str = "WITH over AS (DELETE FROM log_batches WHERE batch_id IN (SELECT batch_id FROM log_batches \
+    WHERE arrived_at < now() - interval '1 hour' ORDER BY arrived_at LIMIT 16 FOR UPDATE SKIP LOCKED)) \
+    INSERT INTO log_batches (batch_id) VALUES ($1) ON CONFLICT DO NOTHING";
 /// Pages that are read at a time: an operator who looks for something rare is not to take the connections that bookings need.
 pub(super) const READS_MAX: usize = 2;
 
@@ -71,6 +78,24 @@ pub(super) async fn enter(
 }
 
 impl Store {
+    /// Enters changes that were made without the vault; a batch that was entered before is not entered again.
+    pub async fn enter_changes(&self, batch: &LogBatch) -> Result<(), StoreError> {
+        let mut of_events: BTreeMap<EventId, Changes<'_>> = BTreeMap::new();
+        for change in &batch.changes {
+            of_events.entry(change.event_id).or_default().push(change.action, &change.origin, change.subject.0);
+        }
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let remember = tx.prepare_cached(REMEMBER).await?;
+        if tx.execute(&remember, &[&batch.batch_id]).await? == 0 {
+            return Ok(());
+        }
+        for (event, changes) in &of_events {
+            enter(&tx, Some(*event), changes, None).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// A page of entries, newest first.
     pub async fn audit_log(&self, filter: &LogFilter) -> Result<LogPage, StoreError> {
         let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
