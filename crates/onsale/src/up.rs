@@ -7,18 +7,27 @@ use std::time::Duration;
 use clap::ValueEnum;
 use contract::api::EventView;
 use indicatif::{ProgressBar, ProgressStyle};
-use stack::{Client, Options, Report, Role, Stack, demo};
+use stack::{Client, Options, RedisShape, Report, Role, Stack, demo};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What is started.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  onsale up\n  onsale up --replicas 5 --port 8080\n  \
+    onsale up --redis cluster --standby  several servers of each store, to see them fail over\n  \
     onsale up --data ./data            keeps events and bookings between runs\n  \
     onsale up --ready-file ready.json  for scripts: URLs, an administrator's token, process ids")]
 pub struct Arguments {
     /// Gatekeepers behind nginx.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
     replicas: u8,
+
+    /// One Redis; a primary with a replica and three Sentinels; or a Cluster of three shards with a replica each.
+    #[arg(long, value_enum, default_value_t = Shape::Server)]
+    redis: Shape,
+
+    /// Give Postgres a standby that has every commit before it is acknowledged.
+    #[arg(long)]
+    standby: bool,
 
     /// Keep Redis' and Postgres' data in this folder. Without it they are gone afterwards.
     #[arg(long)]
@@ -59,10 +68,29 @@ enum Switch {
     Off,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    Server,
+    Sentinel,
+    Cluster,
+}
+
+impl From<Shape> for RedisShape {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Server => Self::Server,
+            Shape::Sentinel => Self::Sentinel,
+            Shape::Cluster => Self::Cluster,
+        }
+    }
+}
+
 /// Starts, shows where everything is, and waits for Ctrl-C or SIGTERM.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = Options {
         replicas: arguments.replicas.into(),
+        redis: arguments.redis.into(),
+        standby: arguments.standby,
         data: arguments.data,
         port: arguments.port,
         limits: arguments.limits == Switch::On,

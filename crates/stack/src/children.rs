@@ -20,10 +20,16 @@ const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Which process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// redis-server.
+    /// redis-server; the first, if there are several.
     Redis,
+    /// The others, counted from 1.
+    RedisServer(usize),
+    /// Sentinels, counted from 0.
+    Sentinel(usize),
     /// postgres.
     Postgres,
+    /// The postgres that follows it.
+    Standby,
     /// The vault.
     Vault,
     /// The gatekeepers, counted from 0.
@@ -38,7 +44,10 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redis => f.write_str("redis"),
+            Self::RedisServer(index) => write!(f, "redis {}", index + 1),
+            Self::Sentinel(index) => write!(f, "sentinel {}", index + 1),
             Self::Postgres => f.write_str("postgres"),
+            Self::Standby => f.write_str("standby"),
             Self::Vault => f.write_str("vault"),
             Self::Gatekeeper(index) => write!(f, "gatekeeper {}", index + 1),
             Self::Nginx => f.write_str("nginx"),
@@ -51,8 +60,8 @@ impl Role {
     /// How it is asked to end in an orderly way, when all do: no client is left for whom to take time.
     fn stop_signal(self) -> Signal {
         match self {
-            Self::Postgres | Self::Vault | Self::Gatekeeper(_) => Signal::SIGINT,
-            Self::Redis | Self::Nginx | Self::Prometheus => Signal::SIGTERM,
+            Self::Postgres | Self::Standby | Self::Vault | Self::Gatekeeper(_) => Signal::SIGINT,
+            Self::Redis | Self::RedisServer(_) | Self::Sentinel(_) | Self::Nginx | Self::Prometheus => Signal::SIGTERM,
         }
     }
 
@@ -60,7 +69,7 @@ impl Role {
     fn kill_signal(self) -> Signal {
         match self {
             Self::Nginx => Signal::SIGTERM,
-            Self::Postgres => Signal::SIGQUIT,
+            Self::Postgres | Self::Standby => Signal::SIGQUIT,
             _ => Signal::SIGKILL,
         }
     }

@@ -21,6 +21,6 @@ pub mod tools;
 
 pub use children::{Report, Role};
 pub use client::Client;
-pub use options::Options;
+pub use options::{Options, RedisShape};
 pub use ready::ReadyFile;
 pub use stack::Stack;

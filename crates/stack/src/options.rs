@@ -2,11 +2,27 @@
 
 use std::path::PathBuf;
 
+/// What Redis is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RedisShape {
+    /// One server.
+    #[default]
+    Server,
+    /// A primary, its replica, and three Sentinels that put the one in the other's place.
+    Sentinel,
+    /// Three shards with a replica each.
+    Cluster,
+}
+
 /// How a stack is started. `Default` is what `onsale up` does without flags.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Gatekeepers.
     pub replicas: usize,
+    /// What Redis is made of.
+    pub redis: RedisShape,
+    /// Whether Postgres has a standby, which has every commit before it is acknowledged.
+    pub standby: bool,
     /// Where Redis and Postgres keep their data; a temporary folder if none.
     pub data: Option<PathBuf>,
     /// nginx' port; a free one if none.
@@ -57,6 +73,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             replicas: 3,
+            redis: RedisShape::Server,
+            standby: false,
             data: None,
             port: None,
             limits: false,

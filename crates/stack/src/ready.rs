@@ -11,9 +11,12 @@ pub struct ReadyFile {
     pub replicas: Vec<String>,
     /// The vault.
     pub vault: String,
-    /// Redis, with its password.
+    /// Redis, with its password, as gatekeepers take it.
     pub redis: String,
-    /// Postgres, with its password.
+    /// Its servers one by one, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redis_servers: Vec<String>,
+    /// Postgres, with its password: whichever server takes writes.
     pub postgres: String,
     /// Prometheus, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,10 +32,19 @@ pub struct ReadyFile {
 /// 0 while a process is down.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Pids {
-    /// `redis-server`.
+    /// `redis-server`; the first, if there are several.
     pub redis: u32,
+    /// The others, if there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redis_servers: Vec<u32>,
+    /// If there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sentinels: Vec<u32>,
     /// The postmaster.
     pub postgres: u32,
+    /// The standby's, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<u32>,
     /// The vault.
     pub vault: u32,
     /// In the order of `replicas`.

@@ -14,10 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::children::{Managed, Report, Role};
-use crate::options::Options;
+use crate::options::{Options, RedisShape};
 use crate::postgres::Postgres;
 use crate::process::{self, tail};
 use crate::ready::{Pids, ReadyFile};
+use crate::redis::Redis;
 use crate::secrets::{Secrets, write_private};
 use crate::tools::{self, Tools};
 use crate::{nginx, ports, prometheus, redis, services};
@@ -47,8 +48,9 @@ pub struct Stack {
 }
 
 struct Ports {
-    redis: u16,
+    redis: redis::Ports,
     postgres: u16,
+    standby: Option<u16>,
     vault: u16,
     gatekeepers: Vec<u16>,
     nginx: u16,
@@ -58,8 +60,9 @@ struct Ports {
 impl Ports {
     fn choose(options: &Options) -> std::io::Result<Self> {
         Ok(Self {
-            redis: ports::free()?,
+            redis: redis::Ports::choose(options.redis)?,
             postgres: ports::free()?,
+            standby: options.standby.then(ports::free).transpose()?,
             vault: ports::free()?,
             gatekeepers: (0..options.replicas).map(|_| ports::free()).collect::<Result<_, _>>()?,
             nginx: options.port.map_or_else(ports::free, Ok)?,
@@ -76,6 +79,7 @@ impl Stack {
             // Said now rather than when everything else is running.
             tools::prometheus()?;
         }
+        check_fits(options)?;
         if let Some(stale) = options.ready_file.as_deref().filter(|path| path.exists()) {
             std::fs::remove_file(stale).with_context(|| format!("{} cannot be replaced", stale.display()))?;
         }
@@ -94,15 +98,26 @@ impl Stack {
             logs: &logs,
             socket_folder: run.path(),
             port: ports.postgres,
+            standby_port: ports.standby,
             secrets: &secrets,
             tls: options.tls.as_ref(),
         };
-        let ready = ready_file(&ports, &postgres, &secrets)?;
+        let redis = Redis {
+            tools: &tools,
+            data: &data,
+            logs: &logs,
+            ports: &ports.redis,
+            secrets: &secrets,
+            tls: options.tls.as_ref(),
+        };
+        let ready = ready_file(&ports, &redis, &postgres, &secrets)?;
         let children = Arc::new(Mutex::new(Vec::new()));
         let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
         let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
 
-        launch.stores(&postgres, &ports, &data, &logs, &secrets)?;
+        launch.postgres(&postgres)?;
+        launch.redis(&redis, options.redis)?;
+        launch.vault(&postgres, &ports, &logs, &secrets)?;
         launch.services(&ports, &ready, &logs, &secrets)?;
         launch.front(&ports, &data, &logs)?;
         launch.prometheus(&ports, &data, &logs)?;
@@ -185,23 +200,48 @@ impl Drop for Launch<'_> {
 }
 
 impl Launch<'_> {
-    /// Redis, Postgres and, as it is what makes of Postgres a store, the vault.
-    fn stores(
-        &self,
-        postgres: &Postgres<'_>,
-        ports: &Ports,
-        data: &Path,
-        logs: &Path,
-        secrets: &Secrets,
-    ) -> anyhow::Result<()> {
+    /// Postgres, and its standby.
+    fn postgres(&self, postgres: &Postgres<'_>) -> anyhow::Result<()> {
         postgres.init().context("Postgres could not be set up")?;
-        let tls = self.options.tls.as_ref();
-        let redis = redis::spec(self.tools, &data.join("redis"), logs, ports.redis, secrets, tls)?;
-        self.child(Role::Redis, redis);
         self.child(Role::Postgres, postgres.spec(&self.options.postgres_settings));
-        self.wait(Role::Postgres, || postgres.is_ready())?;
+        self.wait(Role::Postgres, || postgres.is_ready(postgres.port))?;
         postgres.create_database()?;
-        self.wait(Role::Redis, || TcpStream::connect(("127.0.0.1", ports.redis)).is_ok())?;
+        let Some(standby_port) = postgres.standby_port else { return Ok(()) };
+        postgres.copy_for_standby().context("Postgres could not be copied for its standby")?;
+        self.child(Role::Standby, postgres.standby_spec(standby_port, &self.options.postgres_settings));
+        self.wait(Role::Standby, || postgres.is_ready(standby_port))?;
+        postgres.wait_for_standby()?;
+        self.wait(Role::Standby, || postgres.is_followed())
+    }
+
+    /// One server, or several and what makes them one Redis.
+    fn redis(&self, redis: &Redis<'_>, shape: RedisShape) -> anyhow::Result<()> {
+        let role = |index| if index == 0 { Role::Redis } else { Role::RedisServer(index) };
+        for index in 0..redis.ports.servers.len() {
+            self.child(role(index), redis.server(index)?);
+        }
+        for (index, port) in redis.ports.servers.iter().enumerate() {
+            self.wait(role(index), || is_open(*port))?;
+        }
+        match shape {
+            RedisShape::Server => Ok(()),
+            RedisShape::Cluster => {
+                redis.form_cluster().context("the Cluster could not be formed")?;
+                (0..redis.ports.servers.len()).try_for_each(|index| self.wait(role(index), || redis.has_formed(index)))
+            }
+            RedisShape::Sentinel => {
+                self.wait(Role::RedisServer(1), || redis.is_followed())?;
+                for index in 0..redis.ports.sentinels.len() {
+                    self.child(Role::Sentinel(index), redis.sentinel(index)?);
+                }
+                let mut sentinels = redis.ports.sentinels.iter().enumerate();
+                sentinels.try_for_each(|(index, port)| self.wait(Role::Sentinel(index), || is_open(*port)))
+            }
+        }
+    }
+
+    /// What makes of Postgres a store.
+    fn vault(&self, postgres: &Postgres<'_>, ports: &Ports, logs: &Path, secrets: &Secrets) -> anyhow::Result<()> {
         self.child(Role::Vault, services::vault(self.options, logs, ports.vault, &postgres.vault_url(), secrets));
         self.wait(Role::Vault, || is_ready(ports.vault))
     }
@@ -305,6 +345,9 @@ fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
     for child in children.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         match child.role() {
             Role::Redis => pids.redis = child.pid(),
+            Role::RedisServer(_) => pids.redis_servers.push(child.pid()),
+            Role::Sentinel(_) => pids.sentinels.push(child.pid()),
+            Role::Standby => pids.standby = Some(child.pid()),
             Role::Postgres => pids.postgres = child.pid(),
             Role::Vault => pids.vault = child.pid(),
             Role::Gatekeeper(_) => pids.gatekeeper.push(child.pid()),
@@ -315,7 +358,12 @@ fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
     pids
 }
 
-fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyhow::Result<ReadyFile> {
+fn ready_file(
+    ports: &Ports,
+    redis: &Redis<'_>,
+    postgres: &Postgres<'_>,
+    secrets: &Secrets,
+) -> anyhow::Result<ReadyFile> {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     let key: TokenKeys = secrets.token_key.parse().map_err(anyhow::Error::msg)?;
     let admin = Identity { customer_id: CustomerId::fresh(), role: TokenRole::Admin };
@@ -323,7 +371,8 @@ fn ready_file(ports: &Ports, postgres: &Postgres<'_>, secrets: &Secrets) -> anyh
         url: url(ports.nginx),
         replicas: ports.gatekeepers.iter().map(|port| url(*port)).collect(),
         vault: url(ports.vault),
-        redis: redis::url(ports.redis, secrets, postgres.tls.is_some()),
+        redis: redis.url(),
+        redis_servers: if ports.redis.servers.len() > 1 { redis.servers() } else { Vec::new() },
         postgres: postgres.url(),
         prometheus: ports.prometheus.map(url),
         admin_token: key.sign(admin, Timestamp::now(), ADMIN_TIME)?.0,
@@ -358,6 +407,27 @@ fn short_folder() -> anyhow::Result<TempDir> {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
     process::give_to_servers(folder.path())?;
     Ok(folder)
+}
+
+/// What goes together.
+fn check_fits(options: &Options) -> anyhow::Result<()> {
+    let is_several = options.redis != RedisShape::Server || options.standby;
+    anyhow::ensure!(
+        !(is_several && options.data.is_some()),
+        "several servers of Redis or Postgres are not kept between runs: which of them was the last to lead, only they knew"
+    );
+    anyhow::ensure!(
+        !(is_several && options.tls.is_some()),
+        "several servers of Redis or Postgres are not started with TLS here"
+    );
+    if options.redis != RedisShape::Server {
+        tools::redis_cli()?;
+    }
+    Ok(())
+}
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// Asks for readiness as an orchestrator's probe would.

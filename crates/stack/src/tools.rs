@@ -53,6 +53,11 @@ pub fn prometheus() -> anyhow::Result<PathBuf> {
     find("prometheus").context("there is no prometheus; install it with: apt-get install prometheus")
 }
 
+/// `redis-cli`, for more than one server; or the Debian package to install.
+pub fn redis_cli() -> anyhow::Result<PathBuf> {
+    find("redis-cli").context("there is no redis-cli; install it with: apt-get install redis-tools")
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "the search path is not a setting of ours")]
     let path = std::env::var_os("PATH").unwrap_or_default();

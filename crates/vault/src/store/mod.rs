@@ -139,7 +139,9 @@ impl Store {
         let config = database_url.parse::<tokio_postgres::Config>();
         let mut config =
             config.map_err(|_| StoreError::Refused("ONSALE_DATABASE_URL is not an address of Postgres".into()))?;
-        config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT);
+        // Of several servers, one that does not answer leaves the next its time.
+        let servers = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX).max(1);
+        config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT / servers);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
         let is_encrypted = authorities.is_some() || config.get_ssl_mode() == SslMode::Require;
         // Not "if the server likes": whoever is between could say that it does not.
