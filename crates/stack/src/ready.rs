@@ -29,6 +29,14 @@ pub struct ReadyFile {
     pub pids: Pids,
 }
 
+impl ReadyFile {
+    /// Redis' servers one by one, also if there is only one.
+    #[must_use]
+    pub fn each_redis(&self) -> Vec<String> {
+        if self.redis_servers.is_empty() { vec![self.redis.clone()] } else { self.redis_servers.clone() }
+    }
+}
+
 /// 0 while a process is down.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Pids {

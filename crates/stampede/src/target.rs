@@ -16,10 +16,10 @@ pub struct Target {
 /// Where the truth is.
 #[derive(Debug, Clone)]
 pub struct Stores {
-    /// `postgres://…`
+    /// `postgres://…`; of several servers, whichever takes writes.
     pub postgres: String,
-    /// `redis://…`
-    pub redis: String,
+    /// `redis://…`, each of its servers: whichever leads and has the event is read.
+    pub redis: Vec<String>,
 }
 
 impl From<&ReadyFile> for Target {
@@ -27,7 +27,7 @@ impl From<&ReadyFile> for Target {
         Self {
             url: ready.url.clone(),
             admin_token: ready.admin_token.clone(),
-            stores: Some(Stores { postgres: ready.postgres.clone(), redis: ready.redis.clone() }),
+            stores: Some(Stores { postgres: ready.postgres.clone(), redis: ready.each_redis() }),
         }
     }
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod crashes;
 mod distrust;
 mod expiry;
+mod failover;
 mod faults_of_others;
 mod fencing;
 mod front_door;

@@ -71,22 +71,21 @@ pub struct BookingRow {
     pub items: i64,
 }
 
-/// Reads evidence.
-pub struct Reader {
-    postgres: tokio_postgres::Client,
-    redis: ::redis::aio::MultiplexedConnection,
-}
+/// Reads evidence, over connections of that moment: who leads may be another than before.
+pub struct Reader(Stores);
 
 impl Reader {
-    /// Connects to both.
+    /// Finds out whether both can be read.
     pub async fn open(stores: &Stores) -> anyhow::Result<Self> {
-        Ok(Self { postgres: postgres::connect(&stores.postgres).await?, redis: redis::connect(&stores.redis).await? })
+        postgres::connect(&stores.postgres).await?;
+        redis::check(&stores.redis).await?;
+        Ok(Self(stores.clone()))
     }
 
     /// An event's evidence now.
     pub async fn read(&self, event: &EventView) -> anyhow::Result<Evidence> {
-        let redis = redis::read(&self.redis, event.event_id).await?;
-        let postgres = postgres::read(&self.postgres, event.event_id).await?;
+        let redis = redis::read(&self.0.redis, event.event_id).await?;
+        let postgres = postgres::read(&postgres::connect(&self.0.postgres).await?, event.event_id).await?;
         Ok(Evidence { postgres, redis, watched: Vec::new() })
     }
 }

@@ -56,9 +56,48 @@ impl RedisState {
     }
 }
 
-pub(super) async fn connect(url: &str) -> anyhow::Result<MultiplexedConnection> {
-    let client = Client::open(url).context("Redis cannot be read")?;
-    client.get_multiplexed_async_connection().await.context("Redis cannot be read")
+/// Whether any of the servers can be read.
+pub(super) async fn check(servers: &[String]) -> anyhow::Result<()> {
+    let mut why = anyhow::anyhow!("no server was named");
+    for url in servers {
+        match connect(url).await {
+            Ok(_) => return Ok(()),
+            Err(error) => why = error,
+        }
+    }
+    Err(why.context("Redis cannot be read"))
+}
+
+async fn connect(url: &str) -> anyhow::Result<MultiplexedConnection> {
+    Ok(Client::open(url)?.get_multiplexed_async_connection().await?)
+}
+
+/// Whether the server takes writes.
+async fn leads(connection: &mut MultiplexedConnection) -> anyhow::Result<bool> {
+    let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
+    Ok(matches!(role.first(), Some(redis::Value::BulkString(name)) if name == b"master"))
+}
+
+/// An event's inventory, from whichever server leads and has it; `None` if none has.
+pub(super) async fn read(servers: &[String], event: EventId) -> anyhow::Result<Option<RedisState>> {
+    let (mut why, mut has_none) = (None, false);
+    for url in servers {
+        let state = async {
+            let mut connection = connect(url).await?;
+            if leads(&mut connection).await? { read_from(&connection, event).await.map(Some) } else { anyhow::Ok(None) }
+        };
+        match state.await {
+            Ok(Some(Some(state))) => return Ok(Some(state)),
+            Ok(Some(None)) => has_none = true,
+            Ok(None) => {}
+            // Also what a server of a Cluster says that does not have the event's slot.
+            Err(error) => why = Some(error),
+        }
+    }
+    match why {
+        Some(error) if !has_none => Err(error.context("Redis cannot be read")),
+        _ => Ok(None),
+    }
 }
 
 type Read = (
@@ -70,7 +109,7 @@ type Read = (
     HashMap<String, i64>,
 );
 
-pub(super) async fn read(connection: &MultiplexedConnection, event: EventId) -> anyhow::Result<Option<RedisState>> {
+async fn read_from(connection: &MultiplexedConnection, event: EventId) -> anyhow::Result<Option<RedisState>> {
     let key = |name: &str| format!("{{e:{event}}}:{name}");
     let mut pipe = redis::pipe();
     pipe.atomic().cmd("TIME");
