@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::ValueEnum;
 use contract::api::EventView;
 use indicatif::{ProgressBar, ProgressStyle};
-use stack::{Client, Options, RedisShape, Report, Role, Stack, demo};
+use stack::{Client, Options, PostgresShape, RedisShape, Report, Role, Stack, demo};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What is started.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  onsale up\n  onsale up --replicas 5 --port 8080\n  \
-    onsale up --redis cluster --standby  several servers of each store, to see them fail over\n  \
+    onsale up --redis cluster --postgres standby  several servers of each store, to see them fail over\n  \
     onsale up --data ./data            keeps events and bookings between runs\n  \
     onsale up --ready-file ready.json  for scripts: URLs, an administrator's token, process ids")]
 pub struct Arguments {
@@ -22,12 +22,12 @@ pub struct Arguments {
     replicas: u8,
 
     /// One Redis; a primary with a replica and three Sentinels; or a Cluster of three shards with a replica each.
-    #[arg(long, value_enum, default_value_t = Shape::Server)]
-    redis: Shape,
+    #[arg(long, value_enum, default_value_t = RedisChoice::Server)]
+    redis: RedisChoice,
 
-    /// Give Postgres a standby that has every commit before it is acknowledged.
-    #[arg(long)]
-    standby: bool,
+    /// One Postgres; or a primary and a standby that has every commit before it is acknowledged.
+    #[arg(long, value_enum, default_value_t = PostgresChoice::Server)]
+    postgres: PostgresChoice,
 
     /// Keep Redis' and Postgres' data in this folder. Without it they are gone afterwards.
     #[arg(long)]
@@ -69,18 +69,33 @@ enum Switch {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
+enum RedisChoice {
     Server,
     Sentinel,
     Cluster,
 }
 
-impl From<Shape> for RedisShape {
-    fn from(shape: Shape) -> Self {
-        match shape {
-            Shape::Server => Self::Server,
-            Shape::Sentinel => Self::Sentinel,
-            Shape::Cluster => Self::Cluster,
+impl From<RedisChoice> for RedisShape {
+    fn from(choice: RedisChoice) -> Self {
+        match choice {
+            RedisChoice::Server => Self::Server,
+            RedisChoice::Sentinel => Self::Sentinel,
+            RedisChoice::Cluster => Self::Cluster,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PostgresChoice {
+    Server,
+    Standby,
+}
+
+impl From<PostgresChoice> for PostgresShape {
+    fn from(choice: PostgresChoice) -> Self {
+        match choice {
+            PostgresChoice::Server => Self::Server,
+            PostgresChoice::Standby => Self::Standby,
         }
     }
 }
@@ -90,7 +105,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = Options {
         replicas: arguments.replicas.into(),
         redis: arguments.redis.into(),
-        standby: arguments.standby,
+        postgres: arguments.postgres.into(),
         data: arguments.data,
         port: arguments.port,
         limits: arguments.limits == Switch::On,

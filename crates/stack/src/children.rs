@@ -94,6 +94,9 @@ struct State {
     starts: u64,
 }
 
+/// All of a stack, in the order they were started.
+pub type Children = Arc<Mutex<Vec<Arc<Managed>>>>;
+
 /// A supervised process.
 pub struct Managed {
     role: Role,

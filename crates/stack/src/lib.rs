@@ -6,6 +6,7 @@
 pub mod children;
 pub mod client;
 pub mod demo;
+mod launch;
 pub mod nginx;
 pub mod options;
 pub mod ports;
@@ -21,6 +22,6 @@ pub mod tools;
 
 pub use children::{Report, Role};
 pub use client::Client;
-pub use options::{Options, RedisShape};
+pub use options::{Options, PostgresShape, RedisShape};
 pub use ready::ReadyFile;
 pub use stack::Stack;

@@ -14,6 +14,16 @@ pub enum RedisShape {
     Cluster,
 }
 
+/// What Postgres is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PostgresShape {
+    /// One server.
+    #[default]
+    Server,
+    /// A primary, and a standby that has every commit before it is acknowledged.
+    Standby,
+}
+
 /// How a stack is started. `Default` is what `onsale up` does without flags.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -21,8 +31,8 @@ pub struct Options {
     pub replicas: usize,
     /// What Redis is made of.
     pub redis: RedisShape,
-    /// Whether Postgres has a standby, which has every commit before it is acknowledged.
-    pub standby: bool,
+    /// What Postgres is made of.
+    pub postgres: PostgresShape,
     /// Where Redis and Postgres keep their data; a temporary folder if none.
     pub data: Option<PathBuf>,
     /// nginx' port; a free one if none.
@@ -74,7 +84,7 @@ impl Default for Options {
         Self {
             replicas: 3,
             redis: RedisShape::Server,
-            standby: false,
+            postgres: PostgresShape::Server,
             data: None,
             port: None,
             limits: false,

@@ -9,11 +9,47 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use crate::options::{Options, PostgresShape};
+use crate::redis;
+
 /// Below the range for outgoing connections (32768 to 60999 on Linux), above what is commonly in use.
 const FIRST: u16 = 17_000;
 const LAST: u16 = 31_999;
 /// Tries before giving up.
 const TRIES_MAX: usize = 1_000;
+
+/// Where everything of a stack listens.
+pub struct Ports {
+    /// Redis.
+    pub redis: redis::Ports,
+    /// Postgres.
+    pub postgres: u16,
+    /// Its standby, if there is one.
+    pub standby: Option<u16>,
+    /// The vault.
+    pub vault: u16,
+    /// The gatekeepers.
+    pub gatekeepers: Vec<u16>,
+    /// nginx.
+    pub nginx: u16,
+    /// Prometheus, if there is one.
+    pub prometheus: Option<u16>,
+}
+
+impl Ports {
+    /// Free ones for whatever is to be started.
+    pub fn choose(options: &Options) -> std::io::Result<Self> {
+        Ok(Self {
+            redis: redis::Ports::choose(options.redis)?,
+            postgres: free()?,
+            standby: (options.postgres == PostgresShape::Standby).then(free).transpose()?,
+            vault: free()?,
+            gatekeepers: (0..options.replicas).map(|_| free()).collect::<Result<_, _>>()?,
+            nginx: options.port.map_or_else(free, Ok)?,
+            prometheus: options.prometheus.then(free).transpose()?,
+        })
+    }
+}
 
 /// A loopback port that nobody listens on now and that this process has not given out before.
 pub fn free() -> std::io::Result<u16> {

@@ -59,6 +59,8 @@ impl Postgres<'_> {
             "--auth=scram-sha-256".into(),
             "--encoding=UTF8".into(),
             "--locale=C".into(),
+            // A new segment is filled with zeros while everybody waits; the first lasts longer than the rush (docs/OPERATIONS.md).
+            "--wal-segsize=64".into(),
         ];
         if !self.is_kept {
             // What goes with this run need not be on the disk.

@@ -76,22 +76,22 @@ impl Redis<'_> {
             ),
         };
         let password = &self.secrets.redis_password;
-        let mut text = format!(
-            "bind 127.0.0.1\n{address}\nrequirepass {password}\nmasterauth {password}\n\
-             appendonly no\nsave \"\"\nmaxmemory-policy noeviction\nrepl-diskless-sync-delay 0\n\
-             maxclients 1000\ntcp-backlog 1024\nclient-output-buffer-limit pubsub 32mb 8mb 60\n",
-        );
-        if let Some(bus) = self.ports.bus.get(index) {
+        let topology = match (self.ports.bus.get(index), index) {
             // A shard that fails over keeps nobody from the others; and a replica takes over however far behind it is: what it
             // has does not count anyhow.
-            text += &format!(
+            (Some(bus), _) => format!(
                 "cluster-enabled yes\ncluster-port {bus}\ncluster-config-file nodes.conf\n\
                  cluster-node-timeout {SILENCE_MS}\ncluster-require-full-coverage no\ncluster-replica-validity-factor 0\n\
                  cluster-allow-replica-migration no\n"
-            );
-        } else if index > 0 {
-            text += &format!("replicaof 127.0.0.1 {}\n", self.ports.servers[0]);
-        }
+            ),
+            (None, 0) => String::new(),
+            (None, _) => format!("replicaof 127.0.0.1 {}\n", self.ports.servers[0]),
+        };
+        let text = format!(
+            "bind 127.0.0.1\n{address}\nrequirepass {password}\nmasterauth {password}\n\
+             appendonly no\nsave \"\"\nmaxmemory-policy noeviction\nrepl-diskless-sync-delay 0\n\
+             maxclients 1000\ntcp-backlog 1024\nclient-output-buffer-limit pubsub 32mb 8mb 60\n{topology}",
+        );
         let name = if index == 0 { "redis".into() } else { format!("redis-{}", index + 1) };
         self.process(&name, &text, &[])
     }

@@ -1,32 +1,27 @@
 //! The whole stack: started in order, ready or an error, stopped in reverse.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use chassis::probe;
 use chassis::token::{Identity, Role as TokenRole, TokenKeys};
-use contract::{CustomerId, paths};
+use contract::CustomerId;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use crate::children::{Managed, Report, Role};
-use crate::options::{Options, RedisShape};
+use crate::children::{Children, Managed, Report, Role};
+use crate::launch::Launch;
+use crate::options::{Options, PostgresShape, RedisShape};
+use crate::ports::Ports;
 use crate::postgres::Postgres;
-use crate::process::{self, tail};
-use crate::ready::{Pids, ReadyFile};
+use crate::process;
+use crate::ready::{self, Pids, ReadyFile};
 use crate::redis::Redis;
-use crate::secrets::{Secrets, write_private};
+use crate::secrets::Secrets;
 use crate::tools::{self, Tools};
-use crate::{nginx, ports, prometheus, redis, services};
 
-/// How long anything may take to become ready.
-const READY_WAIT: Duration = Duration::from_mins(1);
-/// How often it is asked.
-const READY_POLL: Duration = Duration::from_millis(20);
 /// How long a child may take to stop in an orderly way.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 /// How long the administrator's token works.
@@ -37,7 +32,7 @@ pub type Reporter = Arc<dyn Fn(Report) + Send + Sync>;
 
 /// A running stack. Dropped, it takes everything with it.
 pub struct Stack {
-    children: Arc<Mutex<Vec<Arc<Managed>>>>,
+    children: Children,
     ready: ReadyFile,
     data: PathBuf,
     ready_file: Option<PathBuf>,
@@ -45,30 +40,6 @@ pub struct Stack {
     _lock: File,
     // Removed last, when no child uses them any more.
     _temporary: Vec<TempDir>,
-}
-
-struct Ports {
-    redis: redis::Ports,
-    postgres: u16,
-    standby: Option<u16>,
-    vault: u16,
-    gatekeepers: Vec<u16>,
-    nginx: u16,
-    prometheus: Option<u16>,
-}
-
-impl Ports {
-    fn choose(options: &Options) -> std::io::Result<Self> {
-        Ok(Self {
-            redis: redis::Ports::choose(options.redis)?,
-            postgres: ports::free()?,
-            standby: options.standby.then(ports::free).transpose()?,
-            vault: ports::free()?,
-            gatekeepers: (0..options.replicas).map(|_| ports::free()).collect::<Result<_, _>>()?,
-            nginx: options.port.map_or_else(ports::free, Ok)?,
-            prometheus: options.prometheus.then(ports::free).transpose()?,
-        })
-    }
 }
 
 impl Stack {
@@ -112,8 +83,8 @@ impl Stack {
         };
         let ready = ready_file(&ports, &redis, &postgres, &secrets)?;
         let children = Arc::new(Mutex::new(Vec::new()));
-        let report = rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
-        let mut launch = Launch { options, tools: &tools, children, report, is_complete: false };
+        let report = ready::rewriting(report, children.clone(), ready.clone(), options.ready_file.clone());
+        let launch = Launch::new(options, &tools, children, report);
 
         launch.postgres(&postgres)?;
         launch.redis(&redis, options.redis)?;
@@ -123,15 +94,14 @@ impl Stack {
         launch.prometheus(&ports, &data, &logs)?;
 
         temporary.push(run);
-        launch.is_complete = true;
-        let children = launch.children.clone();
+        let children = launch.complete();
         Ok(Self { children, ready, data, ready_file: options.ready_file.clone(), _lock: lock, _temporary: temporary })
     }
 
     /// Where everything is now.
     #[must_use]
     pub fn ready(&self) -> ReadyFile {
-        ReadyFile { pids: pids(&self.children), ..self.ready.clone() }
+        self.ready.now(&self.children)
     }
 
     /// Where Redis and Postgres keep their data, and all keep their logs.
@@ -166,9 +136,7 @@ impl Stack {
     /// Tells whoever waits for the ready file; from now on it is rewritten whenever a process id changes.
     pub fn write_ready_file(&self) -> anyhow::Result<()> {
         let Some(path) = &self.ready_file else { return Ok(()) };
-        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = serde_json::to_vec_pretty(&self.ready())?;
-        write_private(path, &text).with_context(|| format!("{} could not be written", path.display()))
+        self.ready.write(&self.children, path).with_context(|| format!("{} could not be written", path.display()))
     }
 }
 
@@ -179,183 +147,6 @@ impl Drop for Stack {
             child.stop(Duration::ZERO);
         }
     }
-}
-
-/// A stack that is being started; on an error, what was started is taken down again.
-struct Launch<'a> {
-    options: &'a Options,
-    tools: &'a Tools,
-    children: Arc<Mutex<Vec<Arc<Managed>>>>,
-    report: Reporter,
-    is_complete: bool,
-}
-
-impl Drop for Launch<'_> {
-    fn drop(&mut self) {
-        if !self.is_complete {
-            let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
-            children.iter().rev().for_each(|child| child.stop(Duration::ZERO));
-        }
-    }
-}
-
-impl Launch<'_> {
-    /// Postgres, and its standby.
-    fn postgres(&self, postgres: &Postgres<'_>) -> anyhow::Result<()> {
-        postgres.init().context("Postgres could not be set up")?;
-        self.child(Role::Postgres, postgres.spec(&self.options.postgres_settings));
-        self.wait(Role::Postgres, || postgres.is_ready(postgres.port))?;
-        postgres.create_database()?;
-        let Some(standby_port) = postgres.standby_port else { return Ok(()) };
-        postgres.copy_for_standby().context("Postgres could not be copied for its standby")?;
-        self.child(Role::Standby, postgres.standby_spec(standby_port, &self.options.postgres_settings));
-        self.wait(Role::Standby, || postgres.is_ready(standby_port))?;
-        postgres.wait_for_standby()?;
-        self.wait(Role::Standby, || postgres.is_followed())
-    }
-
-    /// One server, or several and what makes them one Redis.
-    fn redis(&self, redis: &Redis<'_>, shape: RedisShape) -> anyhow::Result<()> {
-        let role = |index| if index == 0 { Role::Redis } else { Role::RedisServer(index) };
-        for index in 0..redis.ports.servers.len() {
-            self.child(role(index), redis.server(index)?);
-        }
-        for (index, port) in redis.ports.servers.iter().enumerate() {
-            self.wait(role(index), || is_open(*port))?;
-        }
-        match shape {
-            RedisShape::Server => Ok(()),
-            RedisShape::Cluster => {
-                redis.form_cluster().context("the Cluster could not be formed")?;
-                (0..redis.ports.servers.len()).try_for_each(|index| self.wait(role(index), || redis.has_formed(index)))
-            }
-            RedisShape::Sentinel => {
-                self.wait(Role::RedisServer(1), || redis.is_followed())?;
-                for index in 0..redis.ports.sentinels.len() {
-                    self.child(Role::Sentinel(index), redis.sentinel(index)?);
-                }
-                let mut sentinels = redis.ports.sentinels.iter().enumerate();
-                sentinels.try_for_each(|(index, port)| self.wait(Role::Sentinel(index), || is_open(*port)))
-            }
-        }
-    }
-
-    /// What makes of Postgres a store.
-    fn vault(&self, postgres: &Postgres<'_>, ports: &Ports, logs: &Path, secrets: &Secrets) -> anyhow::Result<()> {
-        self.child(Role::Vault, services::vault(self.options, logs, ports.vault, &postgres.vault_url(), secrets));
-        self.wait(Role::Vault, || is_ready(ports.vault))
-    }
-
-    fn services(&self, ports: &Ports, ready: &ReadyFile, logs: &Path, secrets: &Secrets) -> anyhow::Result<()> {
-        for gatekeeper in ports.gatekeepers.iter().copied().enumerate() {
-            let spec = services::gatekeeper(self.options, logs, gatekeeper, (&ready.redis, &ready.vault), secrets);
-            self.child(Role::Gatekeeper(gatekeeper.0), spec);
-        }
-        for (index, port) in ports.gatekeepers.iter().enumerate() {
-            self.wait(Role::Gatekeeper(index), || is_ready(*port))?;
-        }
-        Ok(())
-    }
-
-    fn front(&self, ports: &Ports, data: &Path, logs: &Path) -> anyhow::Result<()> {
-        let settings = nginx::Settings {
-            folder: &data.join("nginx"),
-            port: ports.nginx,
-            upstreams: &ports.gatekeepers,
-            limits: self.options.limits,
-            rate: self.options.address_rate,
-            traced: &self.options.traced,
-            idle_seconds: self.options.idle_seconds,
-            trusted_proxies: &self.options.trusted_proxies,
-            page: self.options.page.as_deref(),
-        };
-        self.child(Role::Nginx, nginx::spec(self.tools, &settings, logs)?);
-        self.wait(Role::Nginx, || is_ready(ports.nginx))
-    }
-
-    fn prometheus(&self, ports: &Ports, data: &Path, logs: &Path) -> anyhow::Result<()> {
-        let Some(port) = ports.prometheus else { return Ok(()) };
-        let settings = prometheus::Settings {
-            program: tools::prometheus()?,
-            folder: &data.join("prometheus"),
-            port,
-            gatekeepers: &ports.gatekeepers,
-            vault: ports.vault,
-        };
-        self.child(Role::Prometheus, prometheus::spec(&settings, logs)?);
-        self.wait(Role::Prometheus, || answers(port, "/-/ready"))
-    }
-
-    fn child(&self, role: Role, spec: process::Spec) {
-        let child = Managed::start(role, spec, self.tools.clone(), self.options.restart, self.report.clone());
-        self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
-    }
-
-    fn wait(&self, role: Role, is_ready: impl Fn() -> bool) -> anyhow::Result<()> {
-        let deadline = Instant::now() + READY_WAIT;
-        while !is_ready() {
-            let has_given_up = self.has_given_up(role);
-            if has_given_up || Instant::now() > deadline {
-                anyhow::bail!("{role} did not become ready; its log ends with:\n{}", self.log_of(role));
-            }
-            std::thread::sleep(READY_POLL);
-        }
-        Ok(())
-    }
-
-    /// A child that died three times before it was ready will not become so.
-    fn has_given_up(&self, role: Role) -> bool {
-        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = if self.options.restart { 3 } else { 1 };
-        children.iter().any(|child| child.role() == role && child.pid() == 0 && child.starts() >= most)
-    }
-
-    fn log_of(&self, role: Role) -> String {
-        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children.iter().find(|child| child.role() == role).map(|child| tail(child.log())).unwrap_or_default()
-    }
-}
-
-/// Held while the ready file is made and written.
-static WRITING: Mutex<()> = Mutex::new(());
-
-/// Hands reports on, and keeps the ready file true.
-fn rewriting(
-    report: Reporter,
-    children: Arc<Mutex<Vec<Arc<Managed>>>>,
-    ready: ReadyFile,
-    path: Option<PathBuf>,
-) -> Reporter {
-    Arc::new(move |what| {
-        if let Some(path) = path.as_deref().filter(|path| path.exists()) {
-            // One at a time from reading to writing, or an older picture could be written last.
-            let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-            let ready = ReadyFile { pids: pids(&children), ..ready.clone() };
-            let written = serde_json::to_vec_pretty(&ready).map(|text| write_private(path, &text));
-            if !matches!(written, Ok(Ok(()))) {
-                report(Report::Failed(Role::Nginx, format!("{} could not be rewritten", path.display())));
-            }
-        }
-        report(what);
-    })
-}
-
-fn pids(children: &Mutex<Vec<Arc<Managed>>>) -> Pids {
-    let mut pids = Pids::default();
-    for child in children.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        match child.role() {
-            Role::Redis => pids.redis = child.pid(),
-            Role::RedisServer(_) => pids.redis_servers.push(child.pid()),
-            Role::Sentinel(_) => pids.sentinels.push(child.pid()),
-            Role::Standby => pids.standby = Some(child.pid()),
-            Role::Postgres => pids.postgres = child.pid(),
-            Role::Vault => pids.vault = child.pid(),
-            Role::Gatekeeper(_) => pids.gatekeeper.push(child.pid()),
-            Role::Nginx => pids.nginx = child.pid(),
-            Role::Prometheus => pids.prometheus = Some(child.pid()),
-        }
-    }
-    pids
 }
 
 fn ready_file(
@@ -411,7 +202,7 @@ fn short_folder() -> anyhow::Result<TempDir> {
 
 /// What goes together.
 fn check_fits(options: &Options) -> anyhow::Result<()> {
-    let is_several = options.redis != RedisShape::Server || options.standby;
+    let is_several = options.redis != RedisShape::Server || options.postgres != PostgresShape::Server;
     anyhow::ensure!(
         !(is_several && options.data.is_some()),
         "several servers of Redis or Postgres are not kept between runs: which of them was the last to lead, only they knew"
@@ -424,17 +215,4 @@ fn check_fits(options: &Options) -> anyhow::Result<()> {
         tools::redis_cli()?;
     }
     Ok(())
-}
-
-fn is_open(port: u16) -> bool {
-    TcpStream::connect(("127.0.0.1", port)).is_ok()
-}
-
-/// Asks for readiness as an orchestrator's probe would.
-fn is_ready(port: u16) -> bool {
-    answers(port, paths::READY)
-}
-
-fn answers(port: u16, path: &str) -> bool {
-    probe::status(SocketAddr::from(([127, 0, 0, 1], port)), path).is_ok_and(|status| status == "200")
 }
