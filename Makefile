@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus check-deploy unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus check-deploy check-sizes test-long unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -24,6 +24,13 @@ up: ## build everything and start it on this machine, until Ctrl-C (ARGS="--repl
 test: ## everything that proves it: lints, documentation, unit, property, system and browser tests
 	@scripts/setup.sh test
 	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-prometheus check-deploy check-page unit check-api test-page
+
+test-long: ## what takes longer: a thousand cases a call, a million for what reads, images' sizes, 10,000 requests a second (half an hour)
+	$(MAKE) --no-print-directory fuzz stampede check-sizes
+
+check-sizes: ## that each service stays under 60 MB beyond its image's base
+	cargo build --release --bins
+	scripts/check-sizes.sh
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check

@@ -41,7 +41,8 @@ pub struct Config {
     #[arg(long, env = LISTEN, default_value_t = LISTEN_DEFAULT)]
     pub listen: SocketAddr,
 
-    /// Redis, as `redis://:password@host:port/`, or `rediss://` to have it encrypted.
+    /// Redis, as `redis://:password@host:port/`, `redis+cluster://:password@host:port,host:port/`, or
+    /// `redis+sentinel://:password@host:port,host:port/name?sentinel_password=…`; each with `rediss` to have it encrypted.
     #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Secret,
 

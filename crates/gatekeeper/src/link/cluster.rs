@@ -72,8 +72,8 @@ impl Cluster {
         range.map(|range| range.primary.clone()).ok_or_else(|| LinkError::new("nobody in the Cluster has the slot"))
     }
 
-    /// A connection to any of the servers that have slots.
-    pub(super) async fn any(&self) -> Result<Vec<Arc<Node>>, LinkError> {
+    /// The servers that take writes.
+    pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>, LinkError> {
         self.look_again().await?;
         let mut primaries: Vec<_> = self.lock().ranges.iter().map(|range| range.primary.clone()).collect();
         primaries.sort_unstable();

@@ -53,7 +53,7 @@ pub struct Link {
 
 enum Way {
     Server(Arc<Node>),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 impl Link {
@@ -65,7 +65,7 @@ impl Link {
             Address::Sentinel { sentinels, name, manner } => {
                 Way::Server(Node::new(Place::Primary(Sentinels::new(sentinels, name, manner))))
             }
-            Address::Cluster { seeds, manner } => Way::Cluster(Cluster::new(seeds, manner)),
+            Address::Cluster { seeds, manner } => Way::Cluster(Box::new(Cluster::new(seeds, manner))),
         };
         Ok(Self { way, metrics })
     }
@@ -84,11 +84,11 @@ impl Link {
         }
     }
 
-    /// A connection to each server whose answer would show that Redis is there: the only one, or any of a Cluster.
+    /// A connection to any server that takes writes: a Cluster is there as long as one of its shards is.
     pub async fn any(&self) -> Result<Live, LinkError> {
         let nodes = match &self.way {
             Way::Server(node) => return node.live().await,
-            Way::Cluster(cluster) => cluster.any().await?,
+            Way::Cluster(cluster) => cluster.primaries().await?,
         };
         let mut why = LinkError::new("nobody in the Cluster has a slot");
         for node in nodes {

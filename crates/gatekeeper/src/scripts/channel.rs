@@ -50,13 +50,12 @@ impl Channels {
     /// Follows a channel; returns when Redis has agreed to it.
     pub async fn follow(&mut self, channel: &str) -> Result<(), RedisError> {
         let server = self.server_of(channel).await?;
-        let connection = match self.connections.get(&server) {
-            Some(connection) => connection.clone(),
-            None => {
-                let connection = self.link.subscriber(channel, hear(self.sender.clone())).await?;
-                self.connections.insert(server.clone(), connection.clone());
-                connection
-            }
+        let connection = if let Some(connection) = self.connections.get(&server) {
+            connection.clone()
+        } else {
+            let connection = self.link.subscriber(channel, hear(self.sender.clone())).await?;
+            self.connections.insert(server.clone(), connection.clone());
+            connection
         };
         let agreed = ask(&connection, new_command("SSUBSCRIBE").arg(channel)).await;
         if let Err(error) = &agreed

@@ -7,7 +7,7 @@ use ::stampede::{Progress, Report, Scenario, Target, Verdict};
 use contract::{EventId, TierId};
 use nix::sys::signal::Signal;
 use redis::aio::MultiplexedConnection;
-use stack::{RedisShape, Role};
+use stack::{PostgresShape, RedisShape, Role};
 
 use crate::rebuilding::{everything_adds_up, only_honest, sells_again, some_sold};
 use crate::stampede::plan;
@@ -209,7 +209,7 @@ async fn a_replica_under_sentinels_that_is_behind_sells_nothing_again() {
 async fn a_stampede_through_a_failover_of_redis_and_one_of_postgres_breaks_nothing() {
     let system = private_with(|options| {
         options.redis = RedisShape::Cluster;
-        options.standby = true;
+        options.postgres = PostgresShape::Standby;
     })
     .await;
     let (comes, come) = std::sync::mpsc::channel();
@@ -237,7 +237,7 @@ async fn a_stampede_through_a_failover_of_redis_and_one_of_postgres_breaks_nothi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_is_promoted_in_the_middle_of_a_sale_has_every_booking() {
-    let system = private_with(|options| options.standby = true).await;
+    let system = private_with(|options| options.postgres = PostgresShape::Standby).await;
     let (event, tier) = system.tier_event(100_000).await;
     let crowd = Crowd::buying(&system.admin, event, tier, 20);
     some_sold(&system, event, 100).await;

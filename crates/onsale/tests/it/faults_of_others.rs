@@ -1,12 +1,14 @@
 //! Faults seen in the systems Onsale learns from, where no other test stands against them (docs/PROMISES.md, at its end).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stack::Role;
 
-use crate::support::{SOON, eventually, hold, private, shared};
+use crate::support::{SOON, System, eventually, hold, private, shared};
 
 /// The vault's own default (`crates/vault/src/config.rs`).
 const POOL_SIZE_MAX: i32 = 16;
@@ -97,4 +99,65 @@ async fn the_pools_of_three_vaults_fit_into_postgres() {
     // Its listener for wakes is one more than its pool.
     assert!(pool >= 1.0 && (1..=POOL_SIZE_MAX + 1).contains(&used), "{used} connections by one vault");
     assert!(3 * (POOL_SIZE_MAX + 1) + reserved < most, "three vaults do not fit into {most}");
+}
+
+/// I12. Nothing that waited is left, and nothing that was kept for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_outage_queues_are_empty_within_ten_seconds_and_memory_is_bounded() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(100_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let shopping = (0..100).map(|_| {
+        let (admin, stop) = (system.admin.clone(), stop.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let guest = admin.guest().await.unwrap();
+                // Every queue has something in it: the log's, the keys', the commits', the vault's own.
+                let _ = guest.hold_tier(event, tier, 1).await;
+                let purchase = json!({"event_id": event, "tier_id": tier, "quantity": 1});
+                let key = uuid::Uuid::new_v4().to_string();
+                let _ = guest.post_with_key("/api/v1/bookings", &key, &purchase).await;
+                let _ = guest.buy(event, tier, 1).await;
+            }
+        })
+    });
+    let shopping: Vec<_> = shopping.collect();
+    let down = async |role| {
+        let child = system.stack.child(role).unwrap();
+        let ending = child.clone();
+        tokio::task::spawn_blocking(move || ending.down(Signal::SIGKILL)).await.unwrap();
+        child
+    };
+    eventually("it sells", SOON, async || system.bookings(event).await > 100).await;
+    let postgres = down(Role::Postgres).await;
+    let waits = async || system.gate_metric("gatekeeper_commits_waiting").await + in_lanes(&system).await > 0.0;
+    eventually("something waits", SOON, waits).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let redis = down(Role::Redis).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    redis.up();
+    postgres.up();
+    stop.store(true, Ordering::Relaxed);
+    let healed = Instant::now();
+    let is_drained = async || {
+        let of_gates = ["gatekeeper_commits_waiting", "gatekeeper_keys_waiting", "gatekeeper_changes_waiting"];
+        let mut waiting = in_lanes(&system).await;
+        for queue in of_gates {
+            waiting += system.gate_metric(queue).await;
+        }
+        waiting == 0.0
+    };
+    eventually("every queue is empty", Duration::from_secs(10), is_drained).await;
+    assert!(healed.elapsed() < Duration::from_secs(10), "{:?}", healed.elapsed());
+    futures_util::future::join_all(shopping).await.into_iter().for_each(Result::unwrap);
+    let most_bytes = 256.0 * 1024.0 * 1024.0;
+    let gates = system.gate_metric("process_resident_memory_bytes").await;
+    assert!(gates < 3.0 * most_bytes, "{gates} bytes in three gatekeepers");
+    let vault = system.vault_metric("process_resident_memory_bytes").await;
+    assert!(vault < most_bytes, "{vault} bytes in the vault");
+    system.clean_audit(event).await;
+}
+
+async fn in_lanes(system: &System) -> f64 {
+    system.vault_metric("vault_committer_queued").await
 }

@@ -74,7 +74,7 @@ async fn connect(url: &str) -> anyhow::Result<MultiplexedConnection> {
 
 /// Whether the server takes writes.
 async fn leads(connection: &mut MultiplexedConnection) -> anyhow::Result<bool> {
-    let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
+    let (role,): (Vec<redis::Value>,) = redis::pipe().cmd("ROLE").query_async(connection).await?;
     Ok(matches!(role.first(), Some(redis::Value::BulkString(name)) if name == b"master"))
 }
 
