@@ -382,6 +382,8 @@ pub struct LogBatch {
 /// One change of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedChange {
+    /// When it was made, by the gatekeeper's clock.
+    pub at: Timestamp,
     /// Whose inventory it was about.
     pub event_id: EventId,
     /// What was done.

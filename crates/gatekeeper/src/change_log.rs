@@ -10,6 +10,7 @@ use chassis::retry::Backoff;
 use contract::api::Action;
 use contract::internal::{LOGGED_CHANGES_MAX, LogBatch, LoggedChange};
 use contract::{EventId, Origin, ReservationId};
+use jiff::Timestamp;
 use prometheus::{IntCounter, IntGauge};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::vault_client::{VaultClient, VaultError};
 
-/// Changes that wait before further ones are lost: some minutes of a busy replica without its vault.
+/// Changes that wait before further ones are lost: of a replica that is as busy as can be, ten seconds' without its vault.
 const QUEUE_MAX: usize = 65_536;
 /// How long changes are gathered before they are sent.
 const GATHERING: Duration = Duration::from_millis(100);
@@ -54,7 +55,7 @@ impl ChangeLog {
 
     /// Has a change entered that was just made.
     pub fn enter(&self, event_id: EventId, action: Action, subject: ReservationId, origin: &Origin) {
-        let change = LoggedChange { event_id, action, subject, origin: origin.clone() };
+        let change = LoggedChange { at: Timestamp::now(), event_id, action, subject, origin: origin.clone() };
         // Counted first: who takes it off the queue counts it off.
         self.waiting.inc();
         if self.messages.try_send(Message::Change(Box::new(change))).is_err() {
@@ -91,7 +92,10 @@ async fn run(sender: Sender, mut inbox: mpsc::Receiver<Message>) {
             return;
         }
         if matches!(messages[0], Message::Change(_)) {
-            sleep(GATHERING).await;
+            // Enough for a batch is not waited for.
+            if inbox.len() + 1 < LOGGED_CHANGES_MAX {
+                sleep(GATHERING).await;
+            }
             while messages.len() < LOGGED_CHANGES_MAX
                 && let Ok(message) = inbox.try_recv()
             {
@@ -139,7 +143,8 @@ impl Sender {
     }
 }
 
-/// Whether asking again would change nothing.
+/// Whether asking again would change nothing: the batch itself is wrong. A vault of the version before knows no such path, and has
+/// another credential while that is being replaced.
 fn is_final(error: &VaultError) -> bool {
-    matches!(error, VaultError::Problem(problem) if (400..500).contains(&problem.status))
+    matches!(error, VaultError::Problem(problem) if matches!(problem.status, 400 | 413 | 422))
 }

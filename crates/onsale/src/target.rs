@@ -32,9 +32,9 @@ pub struct StoreAddresses {
     #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true, requires = "redis")]
     postgres: Option<String>,
 
-    /// Its Redis, as redis://…; of several servers all of them, with a comma between.
-    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true, requires = "postgres", value_delimiter = ',')]
-    redis: Vec<String>,
+    /// Its Redis, as gatekeepers take it; under Sentinels, one of the servers as redis://…, or both as redis+cluster://….
+    #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true, requires = "postgres")]
+    redis: Option<String>,
 }
 
 impl Door {
@@ -48,9 +48,10 @@ impl Door {
         }
         let Some(url) = &self.url else { return Ok(None) };
         let admin_token = self.admin_token.clone().context("an administrator's token is needed: --admin-token")?;
-        let stores = stores.filter(|stores| !stores.redis.is_empty());
-        let stores =
-            stores.and_then(|stores| Some(Stores { postgres: stores.postgres.clone()?, redis: stores.redis.clone() }));
+        let stores = stores.and_then(|stores| Some((stores.postgres.clone()?, stores.redis.as_deref()?)));
+        let stores = stores
+            .map(|(postgres, redis)| anyhow::Ok(Stores { postgres, redis: stampede::target::each_redis(redis)? }));
+        let stores = stores.transpose()?;
         Ok(Some(stampede::Target { url: url.trim_end_matches('/').to_owned(), admin_token, stores }))
     }
 }

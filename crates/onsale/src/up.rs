@@ -21,7 +21,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
     replicas: u8,
 
-    /// One Redis; a primary with a replica and three Sentinels; or a Cluster of three shards with a replica each.
+    /// One Redis; a primary with a replica and three Sentinels; or a Cluster of three shards with a replica each. Of
+    /// several servers, one that dies is not started again, so that another takes over.
     #[arg(long, value_enum, default_value_t = RedisChoice::Server)]
     redis: RedisChoice,
 

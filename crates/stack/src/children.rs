@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chassis::retry::Backoff;
 use nix::sys::signal::Signal;
 
-use crate::process::{Spec, describe, end_group, send};
+use crate::process::{Spec, describe, send, send_group};
 use crate::tools::Tools;
 
 /// Waits between starts of a child that keeps dying.
@@ -57,6 +57,12 @@ impl fmt::Display for Role {
 }
 
 impl Role {
+    /// Whether it keeps something.
+    #[must_use]
+    pub fn is_store(self) -> bool {
+        matches!(self, Self::Redis | Self::RedisServer(_) | Self::Postgres | Self::Standby)
+    }
+
     /// How it is asked to end in an orderly way, when all do: no client is left for whom to take time.
     fn stop_signal(self) -> Signal {
         match self {
@@ -197,6 +203,8 @@ impl Managed {
         while state.pid != 0 {
             if Instant::now() >= deadline {
                 send(state.pid, self.role.kill_signal());
+                // One that was stopped hears nothing until it goes on.
+                send_group(state.pid, Signal::SIGCONT);
             } else if !asked {
                 send(state.pid, self.role.stop_signal());
                 asked = true;
@@ -255,7 +263,7 @@ impl Managed {
         (self.report)(Report::Started(self.role, pid));
         let status = child.wait();
         // A master that was killed leaves workers behind; they are of its group.
-        end_group(pid);
+        send_group(pid, Signal::SIGKILL);
 
         let mut state = self.lock();
         state.pid = 0;

@@ -90,7 +90,7 @@ impl<'a> Launch<'a> {
                     self.child(Role::Sentinel(index), redis.sentinel(index)?);
                 }
                 let mut sentinels = redis.ports.sentinels.iter().enumerate();
-                sentinels.try_for_each(|(index, port)| self.wait(Role::Sentinel(index), || is_open(*port)))
+                sentinels.try_for_each(|(index, port)| self.wait(Role::Sentinel(index), || redis.is_watched_by(*port)))
             }
         }
     }
@@ -145,7 +145,9 @@ impl<'a> Launch<'a> {
     }
 
     fn child(&self, role: Role, spec: process::Spec) {
-        let child = Managed::start(role, spec, self.tools.clone(), self.options.restart, self.report.clone());
+        // Of several servers, one that died is followed by another; started again at once, and empty, it would be back before that.
+        let restart = self.options.restart && !(role.is_store() && self.options.has_followers());
+        let child = Managed::start(role, spec, self.tools.clone(), restart, self.report.clone());
         self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
     }
 

@@ -79,6 +79,14 @@ pub struct Certificates {
     pub key: PathBuf,
 }
 
+impl Options {
+    /// Whether a store has servers that take over from others.
+    #[must_use]
+    pub fn has_followers(&self) -> bool {
+        self.redis != RedisShape::Server || self.postgres != PostgresShape::Server
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -88,10 +88,10 @@ pub fn send(pid: u32, signal: Signal) {
     }
 }
 
-/// Ends whatever is left of a child's process group.
-pub fn end_group(pid: u32) {
+/// Sends a signal to all of a child's process group, also to what is left of it.
+pub fn send_group(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
 

@@ -116,33 +116,41 @@ impl Redis<'_> {
         self.command(arguments, "redis-cluster.log")?.run(self.tools)
     }
 
-    /// Whether a server of the Cluster knows of all slots, and of a replica for each shard.
+    /// Whether a server of the Cluster knows of all slots, and of a replica for each shard, and is in step with its own.
     #[must_use]
     pub fn has_formed(&self, index: usize) -> bool {
-        let asked = |question: &[&str]| {
-            let port = self.ports.servers[index].to_string();
-            let arguments = ["-p", &port].into_iter().chain(question.iter().copied()).map(str::to_owned);
-            let log = format!("redis-ask-{}.log", index + 1);
-            let _ = std::fs::remove_file(self.logs.join(&log));
-            let spec = self.command(arguments.collect(), &log).ok()?;
-            spec.run(self.tools).ok()?;
-            std::fs::read_to_string(self.logs.join(&log)).ok()
-        };
+        let port = self.ports.servers[index];
         let replicas = |text: &str| text.lines().filter(|line| line.contains("slave")).count();
-        asked(&["cluster", "info"]).is_some_and(|text| text.contains("cluster_state:ok"))
-            && asked(&["cluster", "nodes"]).is_some_and(|text| replicas(&text) == CLUSTER_SERVERS / 2)
-            && asked(&["info", "replication"]).is_some_and(|text| is_in_step(&text))
+        self.says(port, &["cluster", "info"]).contains("cluster_state:ok")
+            && replicas(&self.says(port, &["cluster", "nodes"])) == CLUSTER_SERVERS / 2
+            && is_in_step(&self.says(port, &["info", "replication"]))
     }
 
     /// Whether the replica of the primary that Sentinels watch follows it.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        let port = self.ports.servers[0].to_string();
-        let arguments = ["-p", &port, "info", "replication"].map(str::to_owned).into();
-        let Ok(spec) = self.command(arguments, "redis-ask.log") else { return false };
+        self.says(self.ports.servers[0], &["info", "replication"]).contains("state=online")
+    }
+
+    /// Whether a Sentinel knows of the replica and of the other Sentinels.
+    #[must_use]
+    pub fn is_watched_by(&self, port: u16) -> bool {
+        let replicas = self.says(port, &["sentinel", "replicas", PRIMARY_NAME]);
+        replicas.contains("role-reported")
+            && self.says(port, &["sentinel", "ckquorum", PRIMARY_NAME]).contains(&format!("OK {SENTINELS} usable"))
+    }
+
+    /// What a server says; nothing, if it does not answer.
+    fn says(&self, port: u16, question: &[&str]) -> String {
+        let port = port.to_string();
+        let arguments = ["-p", &port].into_iter().chain(question.iter().copied()).map(str::to_owned);
+        let Ok(spec) = self.command(arguments.collect(), &format!("redis-cli-{port}.log")) else {
+            return String::new();
+        };
+        // Its last words are kept, not all of them.
         let _ = std::fs::remove_file(&spec.log);
-        let text = spec.run(self.tools).and_then(|()| Ok(std::fs::read_to_string(&spec.log)?));
-        text.is_ok_and(|text| text.contains("state=online"))
+        let said = spec.run(self.tools).and_then(|()| Ok(std::fs::read_to_string(&spec.log)?));
+        said.unwrap_or_default()
     }
 
     /// Its address, for gatekeepers.

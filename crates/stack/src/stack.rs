@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::children::{Children, Managed, Report, Role};
 use crate::launch::Launch;
-use crate::options::{Options, PostgresShape, RedisShape};
+use crate::options::{Options, RedisShape};
 use crate::ports::Ports;
 use crate::postgres::Postgres;
 use crate::process;
@@ -202,7 +202,7 @@ fn short_folder() -> anyhow::Result<TempDir> {
 
 /// What goes together.
 fn check_fits(options: &Options) -> anyhow::Result<()> {
-    let is_several = options.redis != RedisShape::Server || options.postgres != PostgresShape::Server;
+    let is_several = options.has_followers();
     anyhow::ensure!(
         !(is_several && options.data.is_some()),
         "several servers of Redis or Postgres are not kept between runs: which of them was the last to lead, only they knew"

@@ -31,3 +31,27 @@ impl From<&ReadyFile> for Target {
         }
     }
 }
+
+/// The servers of an address as gatekeepers take it, one by one. Of a Cluster those that are named, so name all.
+pub fn each_redis(address: &str) -> anyhow::Result<Vec<String>> {
+    anyhow::ensure!(
+        !address.contains("+sentinel://"),
+        "name the servers themselves: redis+cluster://:password@host:port,host:port/"
+    );
+    let Some((scheme, rest)) = address.split_once("+cluster://") else { return Ok(vec![address.to_owned()]) };
+    let (user, hosts) =
+        rest.rsplit_once('@').map_or((String::new(), rest), |(user, hosts)| (format!("{user}@"), hosts));
+    Ok(hosts.trim_end_matches('/').split(',').map(|host| format!("{scheme}://{user}{host}/")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_of_a_cluster_are_read_one_by_one() {
+        assert_eq!(each_redis("redis://:a,b@h:1/").unwrap(), ["redis://:a,b@h:1/"]);
+        assert_eq!(each_redis("rediss+cluster://:a,b@h:1,i:2/").unwrap(), ["rediss://:a,b@h:1/", "rediss://:a,b@i:2/"]);
+        assert!(each_redis("redis+sentinel://h:1/sale").is_err());
+    }
+}

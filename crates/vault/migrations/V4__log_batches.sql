@@ -5,3 +5,7 @@ CREATE TABLE log_batches (
     arrived_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX log_batches_by_time ON log_batches (arrived_at);
+
+-- When each of a row's changes was made, where that was before the row: holds' are sent some time later.
+ALTER TABLE audit_log ADD COLUMN made_at timestamptz []
+CHECK (made_at IS NULL OR cardinality(made_at) = cardinality(actions));

@@ -413,7 +413,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        Action: "booked" | "confirmed" | "cancelled" | "expired" | "event_created" | "event_changed" | "api_key_created" | "api_key_revoked" | "profile_changed" | "profile_removed";
+        Action: "held" | "extended" | "released" | "booked" | "confirmed" | "cancelled" | "expired" | "event_created" | "event_changed" | "api_key_created" | "api_key_revoked" | "profile_changed" | "profile_removed";
         /**
          * @description `GET /events/{id}/activity`: attempts to take inventory, by how they ended, counted by all gatekeepers together and
          *     up to date within about a second. For watching, not for accounts: kept in Redis alone, and starting over with it.
@@ -877,7 +877,7 @@ export interface components {
             /** @description Which. */
             tier_id: components["schemas"]["TierId"];
         };
-        /** @description One entry: written in the transaction of the change itself, and never changed. */
+        /** @description One entry: written in the transaction of the change itself or, for a hold, within a second of it; and never changed. */
         LogEntry: {
             /** @description What was done. */
             action: components["schemas"]["Action"];
@@ -890,7 +890,7 @@ export interface components {
             actor_kind: components["schemas"]["ActorKind"];
             /**
              * Format: date-time
-             * @description When it was committed, by Postgres' clock at the start of the transaction.
+             * @description When it was made: by Postgres' clock at the start of the transaction; of a hold, by the gatekeeper's.
              */
             at: string;
             /** @description What was asked for, where that is not plain from the action. Never personal data. */
@@ -905,7 +905,7 @@ export interface components {
             request_id: string;
             /**
              * Format: uuid
-             * @description What was changed: the booking, the event, the key or the customer.
+             * @description What was changed: the hold, the booking, the event, the key or the customer. A booking made of a hold has the hold's id.
              */
             subject: string;
         };
@@ -1665,6 +1665,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -1790,6 +1795,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -1966,6 +1976,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -2110,7 +2125,7 @@ export interface operations {
                 event_id?: components["schemas"]["EventId"];
                 /** @description By this customer, operator, administrator or key. */
                 actor?: string;
-                /** @description About this booking, event, key or customer. */
+                /** @description About this hold, booking, event, key or customer. */
                 subject?: string;
                 /** @description Of this kind. */
                 action?: components["schemas"]["Action"];
@@ -2123,6 +2138,11 @@ export interface operations {
                 limit?: number;
             };
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -2255,6 +2275,11 @@ export interface operations {
             };
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -2371,6 +2396,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -2605,6 +2635,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -2739,6 +2774,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -2941,6 +2981,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -3179,7 +3224,13 @@ export interface operations {
                 /** @description At most 100; 20 unless asked otherwise. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3276,6 +3327,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -3489,7 +3545,13 @@ export interface operations {
     events_read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -3583,6 +3645,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -3777,6 +3844,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -3920,6 +3992,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -4070,6 +4147,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -4288,6 +4370,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -4435,6 +4522,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -4587,6 +4679,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -4767,7 +4864,13 @@ export interface operations {
     live_watch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -4873,7 +4976,13 @@ export interface operations {
     seats_map: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -4983,7 +5092,13 @@ export interface operations {
     seats_states: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -5083,6 +5198,11 @@ export interface operations {
                  * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
                  */
                 "Idempotency-Key"?: string | null;
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -5271,6 +5391,11 @@ export interface operations {
                  */
                 "Idempotency-Key"?: string | null;
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -5453,7 +5578,13 @@ export interface operations {
                 /** @description At most 100; 20 unless asked otherwise. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -5566,7 +5697,13 @@ export interface operations {
                 /** @description At most 100; 20 unless asked otherwise. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path: {
                 /** @description The event */
                 event_id: components["schemas"]["EventId"];
@@ -5675,6 +5812,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -5801,6 +5943,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
                 /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
@@ -5945,6 +6092,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+                /**
                  * @description With a box office's API key: the visitor it acts for, in words of its own. Each is a customer of that key's.
                  * @example window 3, no. 17
                  */
@@ -6052,7 +6204,13 @@ export interface operations {
     sessions_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
+                 * @example checkout-5f2c9a70
+                 */
+                "X-Request-Id"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -16,6 +16,11 @@ impl Positions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(event, applied_seq);
     }
 
+    /// It is not loaded any more.
+    pub fn forget(&self, event: EventId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
+    }
+
     /// Keeps only these events.
     pub fn retain(&self, is_known: impl Fn(&EventId) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|event, _| is_known(event));

@@ -58,14 +58,25 @@ pub async fn run(gate: Gate, positions: Positions, rhythm: Rhythm) {
 }
 
 /// Takes up every event that this Redis has, or that this replica remembers and that are not over: after a FLUSHALL only the latter remain, and
-/// sweeping them is what notices.
+/// sweeping them is what notices. In a Cluster the list of events is on one shard: while that cannot be read, what is known is
+/// swept, and what it has lost is entered again by whoever still sweeps it.
 async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, positions: &Positions) {
     let mut known: HashSet<_> = gate.catalog.not_over(Timestamp::now()).into_iter().collect();
+    let swept: Vec<_> = positions.all().into_iter().map(|(event, _)| event).collect();
+    known.extend(&swept);
     match registry::loaded_events(&gate.link).await {
-        Ok(loaded) => known.extend(loaded),
+        Ok(loaded) => {
+            let loaded: HashSet<_> = loaded.into_iter().collect();
+            for event in swept.into_iter().filter(|event| !loaded.contains(event)) {
+                if let Err(error) = registry::remember_loaded(&gate.link, event).await {
+                    tracing::debug!(%error, event_id = %event, "a loaded event could not be entered again");
+                }
+            }
+            known.extend(loaded);
+        }
         Err(error) => {
             tracing::debug!(%error, "the loaded events could not be read");
-            return;
+            known.extend(rounds.keys());
         }
     }
     rounds.retain(|event, _| known.contains(event));
@@ -125,10 +136,12 @@ async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Optio
         Err(ScriptError::NotLoaded { .. })
             if gate.catalog.remembered(event).is_some_and(|event| event.is_over(Timestamp::now())) =>
         {
+            positions.forget(event);
             return None;
         }
         Err(error) => {
             if matches!(error, ScriptError::NotLoaded { .. }) {
+                positions.forget(event);
                 // What matters here is that it is being brought back.
                 let _ = gate.failed(event, error);
             }

@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use chassis::retry::Backoff;
 use contract::EventId;
-use redis::RedisError;
+use redis::{ErrorKind, RedisError};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
 
 use super::hub::Input;
 use crate::keys::EventKeys;
 use crate::link::Link;
-use crate::scripts::channel::Channels;
+use crate::scripts::channel::{Channels, Heard};
 
 /// Waits between tries to connect.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(1);
+/// How long a channel may take to be followed, its connection included, and how long all that are missing may in one round: what
+/// others publish waits meanwhile.
+const FOLLOW_WAIT: Duration = Duration::from_millis(300);
+const ROUND_MAX: Duration = Duration::from_millis(600);
 /// How often Redis is asked whether it still hears us.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -31,78 +36,96 @@ pub enum Order {
 /// Events by the names of their channels.
 type Hubs = HashMap<String, mpsc::Sender<Input>>;
 
-#[derive(Debug, thiserror::Error)]
-enum Lost {
-    #[error(transparent)]
-    Redis(#[from] RedisError),
-    #[error("Redis closed the connection")]
-    Closed,
-}
-
 /// Listens until there is nobody left to give orders.
 pub async fn run(link: Arc<Link>, mut orders: mpsc::Receiver<Order>) {
     let mut hubs = Hubs::new();
-    let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
     while !orders.is_closed() {
-        match listen(&link, &mut hubs, &mut orders, &mut backoff).await {
-            Ok(()) => return,
-            Err(lost) => tracing::warn!(error = %lost, "the feed's connection is lost"),
+        if listen(&link, &mut hubs, &mut orders).await {
+            return;
         }
-        tokio::time::sleep(backoff.next_wait()).await;
+        tracing::warn!("there was more to hear than there is room for");
+        tokio::time::sleep(RETRY_FIRST).await;
     }
 }
 
-/// One connection's life; ends well when the orders do.
-async fn listen(
-    link: &Arc<Link>,
-    hubs: &mut Hubs,
-    orders: &mut mpsc::Receiver<Order>,
-    backoff: &mut Backoff,
-) -> Result<(), Lost> {
+/// Hears all that is published until there is too much of it; true when there are no more orders.
+async fn listen(link: &Arc<Link>, hubs: &mut Hubs, orders: &mut mpsc::Receiver<Order>) -> bool {
     let mut channels = Channels::new(link.clone());
-    for (name, hub) in hubs.iter() {
-        channels.follow(name).await?;
-        hear_from_now_on(hub);
-    }
-    backoff.reset();
+    let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
     let mut pings = tokio::time::interval(PING_INTERVAL);
+    let mut next_try = Instant::now();
     loop {
+        let is_missing = hubs.keys().any(|name| !channels.is_followed(name));
         tokio::select! {
-            published = channels.next() => {
-                let published = published.ok_or(Lost::Closed)?;
-                if let Some(hub) = hubs.get(&published.channel) {
-                    // A hub that has no room misses a step, notices by the next one, and reads everything.
-                    let _ = hub.try_send(Input::Published(published.text));
+            heard = channels.next() => match heard {
+                Some(Heard::Published { channel, text }) => {
+                    if let Some(hub) = hubs.get(&channel) {
+                        // A hub that has no room misses a step, notices by the next one, and reads everything.
+                        let _ = hub.try_send(Input::Published(text));
+                    }
                 }
-            }
-            order = orders.recv() => match order {
-                Some(order) => obey(&mut channels, hubs, order).await?,
-                None => return Ok(()),
+                Some(Heard::Lost) => {
+                    tracing::warn!("a connection of the feed is lost");
+                    next_try = Instant::now() + backoff.next_wait();
+                }
+                None => return false,
             },
-            _ = pings.tick() => channels.check().await?,
+            order = orders.recv() => match order {
+                Some(order) => obey(&mut channels, hubs, order).await,
+                None => return true,
+            },
+            () = tokio::time::sleep_until(next_try), if is_missing => {
+                match follow_missing(&mut channels, hubs).await {
+                    Ok(()) => backoff.reset(),
+                    Err(error) => tracing::debug!(%error, "a channel cannot be followed"),
+                }
+                next_try = Instant::now() + backoff.next_wait();
+            }
+            _ = pings.tick() => channels.check().await,
         }
     }
 }
 
-async fn obey(channels: &mut Channels, hubs: &mut Hubs, order: Order) -> Result<(), Lost> {
+/// Follows what is not followed. One server that cannot be had keeps nobody from the others, for longer than a moment.
+async fn follow_missing(channels: &mut Channels, hubs: &Hubs) -> Result<(), RedisError> {
+    let mut outcome = Ok(());
+    let until = Instant::now() + ROUND_MAX;
+    for (name, hub) in hubs {
+        if channels.is_followed(name) {
+            continue;
+        }
+        match timeout(FOLLOW_WAIT, channels.follow(name)).await {
+            Ok(Ok(())) => hear_from_now_on(hub),
+            Ok(Err(error)) => outcome = Err(error),
+            Err(_) => outcome = Err((ErrorKind::Io, "Redis is silent").into()),
+        }
+        if Instant::now() >= until {
+            break;
+        }
+    }
+    outcome
+}
+
+async fn obey(channels: &mut Channels, hubs: &mut Hubs, order: Order) {
     match order {
         Order::Watch(event, hub) => {
             let name = EventKeys::of(event).feed().to_owned();
-            // Kept first: should this fail, the next connection subscribes.
+            let is_followed = channels.is_followed(&name);
+            // Should it not be followed yet, it will be.
             hubs.insert(name.clone(), hub.clone());
-            channels.follow(&name).await?;
-            hear_from_now_on(&hub);
+            if is_followed || matches!(timeout(FOLLOW_WAIT, channels.follow(&name)).await, Ok(Ok(()))) {
+                hear_from_now_on(&hub);
+            }
         }
         Order::Leave(event) => {
             let keys = EventKeys::of(event);
             // A hub that took its place meanwhile stays.
             if hubs.get(keys.feed()).is_some_and(mpsc::Sender::is_closed) {
                 hubs.remove(keys.feed());
-                channels.leave(keys.feed()).await?;
+                channels.leave(keys.feed()).await;
             }
         }
     }
-    Ok(())
 }
 
 fn hear_from_now_on(hub: &mpsc::Sender<Input>) {

@@ -82,9 +82,15 @@ impl Address {
     /// `?sentinel_password=…` if the Sentinels have one, or `redis+cluster://:password@host:port,host:port/`; each with
     /// `rediss` for TLS, vouched for by these authorities (PEM) or, without any, by the system's.
     pub fn parse(url: &str, authorities: Option<&[u8]>) -> Result<Self, AddressError> {
-        let (scheme, rest) = url.split_once("://").ok_or(AddressError::Malformed("an address begins with redis://"))?;
+        let (scheme, rest) =
+            url.split_once("://").ok_or(AddressError::Malformed("an address begins with redis:// or rediss://"))?;
         let (scheme, kind) = scheme.split_at(scheme.find('+').unwrap_or(scheme.len()));
-        let scheme = if scheme == "rediss" { "rediss" } else { "redis" };
+        let scheme = match scheme {
+            "redis" => "redis",
+            "rediss" => "rediss",
+            // Nothing that looks encrypted may turn out not to be.
+            _ => return Err(AddressError::Malformed("an address begins with redis:// or rediss://")),
+        };
         let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(user, rest)| (user, rest));
         let user = if user.is_empty() { String::new() } else { format!("{user}@") };
         let manner = Manner { scheme, user, authorities: authorities.map(Into::into) };
@@ -169,6 +175,8 @@ mod tests {
             "redis+sentinel://:secret@a:1/name?db=1",
             "redis+something://:secret@a:1/",
             "http://:secret@a:1/",
+            "REDISS+cluster://:secret@a:1/",
+            "valkeys+sentinel://:secret@a:1/name",
         ] {
             let error = Address::parse(bad, None).err().unwrap_or_else(|| panic!("{bad}")).to_string();
             assert!(!error.contains("secret"), "{bad}: {error}");

@@ -35,6 +35,8 @@ pub(super) struct Cluster {
 struct State {
     ranges: Vec<SlotRange>,
     nodes: HashMap<HostPort, Arc<Node>>,
+    /// Slots of which a server has said since that another has them.
+    moved: HashMap<u16, HostPort>,
     /// Whether something has shown that the ranges may be others by now.
     is_suspect: bool,
     asked: Option<Instant>,
@@ -49,7 +51,7 @@ impl Cluster {
     }
 
     /// A connection to the server that has this key.
-    pub(super) async fn live(&self, key: &str) -> Result<Live, LinkError> {
+    pub(super) async fn live(self: &Arc<Self>, key: &str) -> Result<Live, LinkError> {
         let live = self.owner(key).await?.live().await;
         if live.is_err() {
             self.suspect();
@@ -58,23 +60,32 @@ impl Cluster {
     }
 
     /// The server that has this key.
-    pub(super) async fn owner(&self, key: &str) -> Result<Arc<Node>, LinkError> {
+    pub(super) async fn owner(self: &Arc<Self>, key: &str) -> Result<Arc<Node>, LinkError> {
         let address = self.address_of(key).await?;
         self.node(&address)
     }
 
     /// Where it is.
-    pub(super) async fn address_of(&self, key: &str) -> Result<HostPort, LinkError> {
-        self.look_again().await?;
+    pub(super) async fn address_of(self: &Arc<Self>, key: &str) -> Result<HostPort, LinkError> {
         let slot = slot_of(key);
-        let state = self.lock();
-        let range = state.ranges.iter().find(|range| range.slots.contains(&slot));
-        range.map(|range| range.primary.clone()).ok_or_else(|| LinkError::new("nobody in the Cluster has the slot"))
+        if let Some(owner) = self.known_owner(slot) {
+            // Whoever's server is well does not wait for news of the others.
+            if self.is_to_be_asked() {
+                let cluster = self.clone();
+                tokio::spawn(async move { cluster.ask_again().await });
+            }
+            return Ok(owner);
+        }
+        self.suspect();
+        self.ask_again().await?;
+        self.known_owner(slot).ok_or_else(|| LinkError::new("nobody in the Cluster has the slot"))
     }
 
     /// The servers that take writes.
     pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>, LinkError> {
-        self.look_again().await?;
+        if self.lock().ranges.is_empty() {
+            self.ask_again().await?;
+        }
         let mut primaries: Vec<_> = self.lock().ranges.iter().map(|range| range.primary.clone()).collect();
         primaries.sort_unstable();
         primaries.dedup();
@@ -84,6 +95,19 @@ impl Cluster {
     /// Something has shown that slots may have moved: whoever comes next has it asked.
     pub(super) fn suspect(&self) {
         self.lock().is_suspect = true;
+    }
+
+    /// A server has said who has a slot instead of it.
+    pub(super) fn moved(&self, slot: u16, address: HostPort) {
+        let mut state = self.lock();
+        state.is_suspect = true;
+        state.moved.insert(slot, address);
+    }
+
+    fn known_owner(&self, slot: u16) -> Option<HostPort> {
+        let state = self.lock();
+        let of_range = || state.ranges.iter().find(|range| range.slots.contains(&slot)).map(|range| &range.primary);
+        state.moved.get(&slot).or_else(of_range).cloned()
     }
 
     fn node(&self, address: &HostPort) -> Result<Arc<Node>, LinkError> {
@@ -96,11 +120,8 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Asks who has which slot, unless that is known. While nobody can say, what was known last is tried.
-    async fn look_again(&self) -> Result<(), LinkError> {
-        if !self.is_to_be_asked() {
-            return Ok(());
-        }
+    /// Asks who has which slot, unless somebody just has. While nobody can say, what was known last is tried.
+    async fn ask_again(&self) -> Result<(), LinkError> {
         let _only_one = self.asking.lock().await;
         if !self.is_to_be_asked() {
             return Ok(());
@@ -142,15 +163,28 @@ impl Cluster {
     }
 
     async fn ask(&self, address: &HostPort) -> Result<Vec<SlotRange>, LinkError> {
+        let node = self.node(address)?;
         let answer = async {
-            let live = self.node(address)?.live().await?;
-            let ranges = topology::slot_ranges(&mut live.connection.clone(), &address.0).await;
-            ranges.map_err(|error| {
-                live.broken();
-                LinkError::from(error)
-            })
+            let live = node.live().await?;
+            let ranges = timeout(ANSWER_WAIT, topology::slot_ranges(&mut live.connection.clone(), &address.0)).await;
+            match ranges {
+                // One that has just been made anew knows of nobody.
+                Ok(Ok(ranges)) if ranges.is_empty() => Err(LinkError::new("a server of the Cluster knows of no slots")),
+                Ok(Ok(ranges)) => Ok(ranges),
+                Ok(Err(error)) => {
+                    live.broken();
+                    Err(error.into())
+                }
+                Err(_) => {
+                    live.broken();
+                    Err(LinkError::new("a server of the Cluster is silent"))
+                }
+            }
         };
-        timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(LinkError::new("a server of the Cluster is silent")))
+        // Also for connecting, which may take longer.
+        timeout(ANSWER_WAIT * 2, answer)
+            .await
+            .unwrap_or_else(|_| Err(LinkError::new("a server of the Cluster is silent")))
     }
 
     fn learn(&self, ranges: Vec<SlotRange>) {
@@ -160,8 +194,11 @@ impl Cluster {
             ranges.iter().any(in_range) || self.seeds.contains(address)
         };
         state.nodes.retain(|address, _| is_member(address));
+        let covered: usize = ranges.iter().map(|range| range.slots.len()).sum();
         state.ranges = ranges;
-        state.is_suspect = false;
+        state.moved.clear();
+        // Half a Cluster is one that is being formed, or mended: there will be more to know.
+        state.is_suspect = covered < usize::from(SLOTS);
         state.asked = Some(Instant::now());
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Every connection knows which Redis it leads to. The `run_id` is learnt on the connection itself, before anything else is
 //! sent over it, and goes with every script call. A Redis that was restarted, restored, promoted or replaced has another one
-//! than the inventory in it was loaded into, so a script can never take an old copy's inventory for the current one, not
-//! even in the instant of reconnecting.
+//! than the inventory in it was loaded into, so a script does not take an old copy's inventory for the current one, not
+//! even in the instant of reconnecting. The one exception is in docs/SCALING.md; the vault stands behind it.
 
 mod address;
 mod cluster;
@@ -13,10 +13,13 @@ mod sentinel;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_ok;
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, RedisError, ServerErrorKind};
 
 use crate::metrics::ScriptMetrics;
+use crate::scripts::ScriptError;
+use crate::scripts::call::is_broken;
 use address::Address;
 pub use address::{AddressError, HostPort};
 use cluster::Cluster;
@@ -53,7 +56,7 @@ pub struct Link {
 
 enum Way {
     Server(Arc<Node>),
-    Cluster(Box<Cluster>),
+    Cluster(Arc<Cluster>),
 }
 
 impl Link {
@@ -65,7 +68,7 @@ impl Link {
             Address::Sentinel { sentinels, name, manner } => {
                 Way::Server(Node::new(Place::Primary(Sentinels::new(sentinels, name, manner))))
             }
-            Address::Cluster { seeds, manner } => Way::Cluster(Box::new(Cluster::new(seeds, manner))),
+            Address::Cluster { seeds, manner } => Way::Cluster(Arc::new(Cluster::new(seeds, manner))),
         };
         Ok(Self { way, metrics })
     }
@@ -84,20 +87,19 @@ impl Link {
         }
     }
 
-    /// A connection to any server that takes writes: a Cluster is there as long as one of its shards is.
-    pub async fn any(&self) -> Result<Live, LinkError> {
+    /// Asks something of every server that takes writes, and is content with the first answer: a Cluster is there as long as one
+    /// of its shards is.
+    pub async fn ask_any<T>(&self, ask: impl AsyncFn(Live) -> Result<T, ScriptError>) -> Result<T, ScriptError> {
         let nodes = match &self.way {
-            Way::Server(node) => return node.live().await,
+            Way::Server(node) => vec![node.clone()],
             Way::Cluster(cluster) => cluster.primaries().await?,
         };
-        let mut why = LinkError::new("nobody in the Cluster has a slot");
-        for node in nodes {
-            match node.live().await {
-                Ok(live) => return Ok(live),
-                Err(error) => why = error,
-            }
+        let asking = nodes.iter().map(|node| Box::pin(async { ask(node.live().await?).await }));
+        let answers: Vec<_> = asking.collect();
+        if answers.is_empty() {
+            return Err(LinkError::new("nobody in the Cluster has a slot").into());
         }
-        Err(why)
+        select_ok(answers).await.map(|(answer, _)| answer)
     }
 
     /// Reports that a connection failed. The next caller opens a new one, perhaps to another server.
@@ -108,16 +110,39 @@ impl Link {
         }
     }
 
-    /// Whether the server says that it is not the one to ask; if so, the next caller is led to whoever is now.
+    /// Reports what came of a command: a connection that failed, or was silent once too often, is given up.
+    pub fn judge<T>(&self, live: &Live, answer: &Result<T, RedisError>) {
+        match answer {
+            Ok(_) => live.answered(),
+            Err(error) if is_broken(error) || (error.is_timeout() && live.is_given_up()) => self.broken(live),
+            Err(_) => {}
+        }
+    }
+
+    /// The vault has seen a newer epoch than is in this Redis: another may be the primary by now.
+    pub fn doubt(&self) {
+        if let Way::Server(node) = &self.way {
+            node.doubt();
+        }
+    }
+
+    /// Whether the server says that another has the key; if so, the next caller is led there. A slot that is being moved is with
+    /// neither until it has been: its events wait.
     #[must_use]
     pub fn is_elsewhere(&self, error: &RedisError) -> bool {
         let Way::Cluster(cluster) = &self.way else { return false };
         let ErrorKind::Server(kind) = error.kind() else { return false };
-        let is_moved = matches!(kind, ServerErrorKind::Moved | ServerErrorKind::Ask);
-        if is_moved || matches!(kind, ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown) {
+        if matches!(kind, ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown) {
             cluster.suspect();
         }
-        is_moved
+        if kind != ServerErrorKind::Moved {
+            return false;
+        }
+        let Some((address, slot)) = error.redirect_node() else { return false };
+        let Some((host, port)) = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else { return false };
+        let Ok(port) = port.parse() else { return false };
+        cluster.moved(slot, (host.trim_matches(['[', ']']).to_owned(), port));
+        true
     }
 
     /// What tells the server that has this key from others: connections to two keys with the same one lead to the same server.

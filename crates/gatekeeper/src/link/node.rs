@@ -1,5 +1,6 @@
 //! One server and the open connection to it, opened when needed and again after a failure.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,12 @@ use super::sentinel::Sentinels;
 const RESPONSE_WAIT: Duration = Duration::from_millis(500);
 /// How long connecting may take.
 pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(1);
-/// After a failed attempt everyone fails at once for this long, instead of each trying in turn.
+/// After a failed attempt everyone fails at once for this long, or for as long as the attempt took, instead of each trying in turn.
 const RETRY_WAIT: Duration = Duration::from_millis(50);
+/// Silences in a row after which a connection is given up. One may be a script of somebody else's that takes long.
+const SILENCES_MAX: u32 = 2;
+/// A connection younger than this is not doubted: it has just been found out where it leads.
+const CERTAIN_FOR: Duration = Duration::from_secs(1);
 /// Commands queued on the connection before callers wait for room (the crate's default is 50).
 const PIPELINE_BUFFER: usize = 4_096;
 /// Commands in flight; the rest wait their turn rather than time out behind each other.
@@ -28,10 +33,23 @@ pub struct Live {
     /// The Redis process at the other end.
     pub run_id: Arc<str>,
     generation: u64,
+    silences: Arc<AtomicU32>,
     node: Arc<Node>,
 }
 
 impl Live {
+    /// Reports that it answered.
+    pub(super) fn answered(&self) {
+        if self.silences.load(Ordering::Relaxed) > 0 {
+            self.silences.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Reports that it did not answer in time; whether that is once too often.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.silences.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCES_MAX
+    }
+
     /// Reports that the connection failed. The next caller opens a new one.
     pub(super) fn broken(&self) {
         let mut state = self.node.lock();
@@ -60,7 +78,13 @@ pub(super) struct Node {
 struct State {
     live: Option<Connected>,
     generation: u64,
-    failed: Option<(Instant, LinkError)>,
+    failed: Option<Failure>,
+}
+
+struct Failure {
+    at: Instant,
+    took: Duration,
+    error: LinkError,
 }
 
 #[derive(Clone)]
@@ -68,6 +92,8 @@ struct Connected {
     connection: MultiplexedConnection,
     run_id: Arc<str>,
     generation: u64,
+    silences: Arc<AtomicU32>,
+    since: Instant,
 }
 
 impl Node {
@@ -85,19 +111,26 @@ impl Node {
         if let Some(live) = self.current()? {
             return Ok(live);
         }
+        let began = Instant::now();
         let connected = self.connect().await;
         let mut state = self.lock();
         match connected {
             Ok((connection, run_id)) => {
                 state.generation += 1;
-                let connected = Connected { connection, run_id: run_id.into(), generation: state.generation };
+                let connected = Connected {
+                    connection,
+                    run_id: run_id.into(),
+                    generation: state.generation,
+                    silences: Arc::default(),
+                    since: Instant::now(),
+                };
                 state.failed = None;
                 state.live = Some(connected.clone());
                 Ok(self.lead_by(connected))
             }
             Err(error) => {
                 let error = LinkError::from(error);
-                state.failed = Some((Instant::now(), error.clone()));
+                state.failed = Some(Failure { at: Instant::now(), took: began.elapsed(), error: error.clone() });
                 Err(error)
             }
         }
@@ -111,16 +144,25 @@ impl Node {
         }
     }
 
+    /// Has a connection to whoever is the primary opened anew, if that could be another by now.
+    pub(super) fn doubt(&self) {
+        let mut state = self.lock();
+        let is_certain = |connected: &Connected| connected.since.elapsed() < CERTAIN_FOR;
+        if matches!(self.place, Place::Primary(_)) && !state.live.as_ref().is_some_and(is_certain) {
+            state.live = None;
+        }
+    }
+
     fn lead_by(self: &Arc<Self>, connected: Connected) -> Live {
-        let Connected { connection, run_id, generation } = connected;
-        Live { connection, run_id, generation, node: self.clone() }
+        let Connected { connection, run_id, generation, silences, .. } = connected;
+        Live { connection, run_id, generation, silences, node: self.clone() }
     }
 
     fn current(self: &Arc<Self>) -> Result<Option<Live>, LinkError> {
         let state = self.lock();
         match (&state.live, &state.failed) {
             (Some(connected), _) => Ok(Some(self.lead_by(connected.clone()))),
-            (None, Some((at, error))) if at.elapsed() < RETRY_WAIT => Err(error.clone()),
+            (None, Some(failure)) if failure.at.elapsed() < RETRY_WAIT.max(failure.took) => Err(failure.error.clone()),
             _ => Ok(None),
         }
     }

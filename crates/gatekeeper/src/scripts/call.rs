@@ -91,27 +91,27 @@ impl LuaScript {
     async fn call_twice(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
         let key = keys.feed();
         let live = link.live(key).await?;
-        match self.call_on(&live, keys, arguments).await {
+        match self.call_on(link, &live, keys, arguments).await {
             Err(ScriptError::Redis { source, .. }) if is_lost(&source) || link.is_elsewhere(&source) => {
-                if is_broken(&source) {
-                    link.broken(&live);
-                }
                 let live = link.live(key).await?;
-                let again = self.call_on(&live, keys, arguments).await;
-                if matches!(&again, Err(ScriptError::Redis { source, .. }) if is_lost(source)) {
-                    link.broken(&live);
-                }
-                again
+                self.call_on(link, &live, keys, arguments).await
             }
             outcome => outcome,
         }
     }
 
-    async fn call_on(&self, live: &Live, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
+    async fn call_on(
+        &self,
+        link: &Link,
+        live: &Live,
+        keys: &EventKeys,
+        arguments: &[Arg<'_>],
+    ) -> Result<Reply, ScriptError> {
         let mut connection = live.connection.clone();
-        let failed = |source| ScriptError::Redis { script: self.name, source };
         let command = self.command(&live.run_id, keys, arguments);
-        let value = send_script(&mut connection, &command, &self.loaded.0).await.map_err(failed)?;
+        let answer = send_script(&mut connection, &command, &self.loaded.0).await;
+        link.judge(live, &answer);
+        let value = answer.map_err(|source| ScriptError::Redis { script: self.name, source })?;
         Reply::read(self.name, value)
     }
 
@@ -189,7 +189,7 @@ fn is_lost(error: &RedisError) -> bool {
 }
 
 /// Whether the connection has to be opened anew: it broke, or leads to a server that no longer takes writes.
-pub(super) fn is_broken(error: &RedisError) -> bool {
+pub(crate) fn is_broken(error: &RedisError) -> bool {
     let read_only = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
     !error.is_timeout() && (error.is_io_error() || error.is_connection_dropped() || read_only)
 }

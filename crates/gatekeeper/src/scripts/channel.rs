@@ -20,22 +20,31 @@ const NEWS_MAX: usize = 16_384;
 /// Subscribing connections: one, or as many as servers of a Cluster have channels that are followed.
 pub struct Channels {
     link: Arc<Link>,
-    connections: HashMap<Option<HostPort>, MultiplexedConnection>,
+    connections: HashMap<Server, MultiplexedConnection>,
     /// What is followed, and where.
-    followed: HashMap<String, Option<HostPort>>,
+    followed: HashMap<String, Server>,
+    /// What is being left: for each, how often Redis has yet to agree.
+    left: HashMap<String, usize>,
     sender: Sender,
-    news: mpsc::Receiver<PushInfo>,
+    news: mpsc::Receiver<(Server, PushInfo)>,
 }
 
+/// Which server of a Cluster; none where there is only one.
+type Server = Option<HostPort>;
 /// Without a sender the receiver ends.
-type Sender = Arc<Mutex<Option<mpsc::Sender<PushInfo>>>>;
+type Sender = Arc<Mutex<Option<mpsc::Sender<(Server, PushInfo)>>>>;
 
-/// What one script published.
-pub struct Published {
-    /// On which event's channel.
-    pub channel: String,
-    /// The text.
-    pub text: String,
+/// What a connection has to say.
+pub enum Heard {
+    /// A script published something.
+    Published {
+        /// On which event's channel.
+        channel: String,
+        /// The text.
+        text: String,
+    },
+    /// A connection, or a channel, is lost: some channels are not followed any more.
+    Lost,
 }
 
 impl Channels {
@@ -44,7 +53,13 @@ impl Channels {
     pub fn new(link: Arc<Link>) -> Self {
         let (sender, news) = mpsc::channel(NEWS_MAX);
         let sender = Arc::new(Mutex::new(Some(sender)));
-        Self { link, connections: HashMap::new(), followed: HashMap::new(), sender, news }
+        Self { link, connections: HashMap::new(), followed: HashMap::new(), left: HashMap::new(), sender, news }
+    }
+
+    /// Whether a channel is followed.
+    #[must_use]
+    pub fn is_followed(&self, channel: &str) -> bool {
+        self.followed.contains_key(channel)
     }
 
     /// Follows a channel; returns when Redis has agreed to it.
@@ -53,15 +68,16 @@ impl Channels {
         let connection = if let Some(connection) = self.connections.get(&server) {
             connection.clone()
         } else {
-            let connection = self.link.subscriber(channel, hear(self.sender.clone())).await?;
+            let hear = hear(self.sender.clone(), server.clone());
+            let connection = self.link.subscriber(channel, hear).await?;
             self.connections.insert(server.clone(), connection.clone());
             connection
         };
         let agreed = ask(&connection, new_command("SSUBSCRIBE").arg(channel)).await;
         if let Err(error) = &agreed
-            && self.link.is_elsewhere(error)
+            && !self.link.is_elsewhere(error)
         {
-            tracing::debug!(channel, "a channel has moved");
+            self.lose(&server);
         }
         agreed?;
         self.followed.insert(channel.to_owned(), server);
@@ -69,61 +85,91 @@ impl Channels {
     }
 
     /// Follows a channel no longer.
-    pub async fn leave(&mut self, channel: &str) -> Result<(), RedisError> {
-        let Some(server) = self.followed.remove(channel) else { return Ok(()) };
-        let Some(connection) = self.connections.get(&server) else { return Ok(()) };
-        ask(connection, new_command("SUNSUBSCRIBE").arg(channel)).await
+    pub async fn leave(&mut self, channel: &str) {
+        let Some(server) = self.followed.remove(channel) else { return };
+        let Some(connection) = self.connections.get(&server).cloned() else { return };
+        *self.left.entry(channel.to_owned()).or_default() += 1;
+        if ask(&connection, new_command("SUNSUBSCRIBE").arg(channel)).await.is_err() {
+            self.lose(&server);
+        }
     }
 
-    /// Whether Redis still hears us, and what is followed is still where it was.
-    pub async fn check(&mut self) -> Result<(), RedisError> {
-        for connection in self.connections.values() {
-            ask(connection, &new_command("PING")).await?;
-        }
-        for (channel, server) in &self.followed {
-            if self.server_of(channel).await? != *server {
-                return Err((ErrorKind::Io, "a channel has moved").into());
+    /// Finds out whether Redis still hears us, and what is followed is still where it was; what is not is not followed any more.
+    pub async fn check(&mut self) {
+        for (server, connection) in self.connections.clone() {
+            if ask(&connection, &new_command("PING")).await.is_err() {
+                self.lose(&server);
             }
         }
-        Ok(())
+        for (channel, server) in self.followed.clone() {
+            // While the Cluster cannot be asked, it is where it was.
+            if self.server_of(&channel).await.is_ok_and(|now| now != server) {
+                self.leave(&channel).await;
+            }
+        }
     }
 
-    /// The next news; `None` when the connection is lost.
-    pub async fn next(&mut self) -> Option<Published> {
+    /// What is heard next; `None` when there was no room for it.
+    pub async fn next(&mut self) -> Option<Heard> {
         loop {
-            let push = self.news.recv().await?;
-            // A server that gives a slot away says so by ending what it had agreed to.
-            let is_followed = |value: &Value| matches!(value, Value::BulkString(name) if self.is_followed(name));
-            if push.kind == PushKind::SUnsubscribe && push.data.first().is_some_and(is_followed) {
-                return None;
-            }
-            if push.kind != PushKind::SMessage {
-                continue;
-            }
-            if let Ok([channel, text]) = <[Value; 2]>::try_from(push.data)
-                && let (Ok(channel), Ok(text)) = (redis::from_redis_value(channel), redis::from_redis_value(text))
-            {
-                return Some(Published { channel, text });
+            let (server, push) = self.news.recv().await?;
+            match push.kind {
+                PushKind::Disconnection => {
+                    self.lose(&server);
+                    return Some(Heard::Lost);
+                }
+                // A server that gives a slot away says so by ending what it had agreed to.
+                PushKind::SUnsubscribe if self.is_ended_by(&server, push.data.first()) => return Some(Heard::Lost),
+                PushKind::SMessage => {
+                    if let Ok([channel, text]) = <[Value; 2]>::try_from(push.data)
+                        && let (Ok(channel), Ok(text)) =
+                            (redis::from_redis_value(channel), redis::from_redis_value(text))
+                    {
+                        return Some(Heard::Published { channel, text });
+                    }
+                }
+                _ => {}
             }
         }
     }
 
-    fn is_followed(&self, name: &[u8]) -> bool {
-        std::str::from_utf8(name).is_ok_and(|name| self.followed.contains_key(name))
+    /// Whether a channel was ended that we had not left.
+    fn is_ended_by(&mut self, server: &Server, channel: Option<&Value>) -> bool {
+        let Some(Value::BulkString(name)) = channel else { return false };
+        let Ok(name) = std::str::from_utf8(name) else { return false };
+        if let Some(count) = self.left.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                self.left.remove(name);
+            }
+            return false;
+        }
+        if self.followed.get(name) == Some(server) {
+            self.followed.remove(name);
+            return true;
+        }
+        false
     }
 
-    async fn server_of(&self, channel: &str) -> Result<Option<HostPort>, RedisError> {
+    /// A connection is no good any more, and nothing is followed by it.
+    fn lose(&mut self, server: &Server) {
+        self.connections.remove(server);
+        self.followed.retain(|_, of| of != server);
+        // What it had yet to agree to it will not.
+        self.left.clear();
+    }
+
+    async fn server_of(&self, channel: &str) -> Result<Server, RedisError> {
         let server = self.link.server_of(channel).await;
         server.map_err(|error| (ErrorKind::Io, "the Cluster cannot be asked", error.to_string()).into())
     }
 }
 
-/// Hands on what a connection hears. Whichever ends, or is told more than there is room for, ends all.
-fn hear(sender: Sender) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
+/// Hands on what a connection hears. If there is no room for it, all of it ends.
+fn hear(sender: Sender, server: Server) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
     move |push: PushInfo| {
         let mut sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_lost = push.kind == PushKind::Disconnection;
-        if is_lost || sender.as_ref().is_some_and(|sender| sender.try_send(push).is_err()) {
+        if sender.as_ref().is_some_and(|sender| sender.try_send((server.clone(), push)).is_err()) {
             sender.take();
         }
         Ok(())

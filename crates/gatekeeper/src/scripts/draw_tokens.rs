@@ -6,8 +6,8 @@ use std::time::Duration;
 use redis::Value;
 
 use super::ScriptError;
-use super::call::{new_command, script_hash, send_script};
-use super::registry::failed;
+use super::call::{new_command, script_hash};
+use super::registry::send_to_owner;
 use crate::keys;
 use crate::limits::{Budget, Kind, Subject};
 use crate::link::Link;
@@ -35,13 +35,8 @@ pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> 
     let mut command = new_command("EVALSHA");
     let interval_us = (budget.window.as_secs_f64() * 1e6 / f64::from(budget.tokens)).to_string();
     command.arg(&*HASH).arg(1).arg(&key).arg(budget.share()).arg(budget.tokens).arg(interval_us);
-    let mut live = link.live(&key).await?;
-    let mut answer = send_script(&mut live.connection.clone(), &command, SOURCE).await;
-    if answer.as_ref().is_err_and(|error| link.is_elsewhere(error)) {
-        live = link.live(&key).await?;
-        answer = send_script(&mut live.connection.clone(), &command, SOURCE).await;
-    }
-    let value = answer.map_err(|source| failed(link, &live, NAME, source))?;
+    let value = send_to_owner(link, &key, &command, Some(SOURCE)).await;
+    let value = value.map_err(|error| error.of(NAME))?;
     read(&value).ok_or_else(|| ScriptError::Unknown { script: NAME, reply: format!("{value:?}") })
 }
 

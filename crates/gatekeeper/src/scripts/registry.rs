@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use contract::EventId;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, RedisError};
+use redis::{Cmd, FromRedisValue, RedisError, Value};
 
-use super::call::{ScriptError, is_broken, new_command, send};
+use super::call::{ScriptError, new_command, send, send_script};
 use crate::keys::{EventKeys, LOADED_EVENTS};
-use crate::link::{Link, Live};
+use crate::link::{Link, LinkError};
 
 /// How long a replica that loads an event may be silent before another tries.
 pub const LOADING_MS: u64 = 3_000;
@@ -32,9 +32,12 @@ pub async fn read_run_id(connection: &mut MultiplexedConnection) -> Result<Strin
 
 /// Whether Redis answers.
 pub async fn ping(link: &Link) -> Result<(), ScriptError> {
-    let live = link.any().await?;
-    let pong = send(&mut live.connection.clone(), &new_command("PING")).await;
-    pong.map(|_| ()).map_err(|source| failed(link, &live, "ping", source))
+    link.ask_any(async |live| {
+        let pong = send(&mut live.connection.clone(), &new_command("PING")).await;
+        link.judge(&live, &pong);
+        pong.map(|_| ()).map_err(|source| ScriptError::Redis { script: "ping", source })
+    })
+    .await
 }
 
 /// Events that were loaded into this Redis.
@@ -99,20 +102,42 @@ pub(super) async fn query<T: FromRedisValue>(
     script: &'static str,
     command: &Cmd,
 ) -> Result<T, ScriptError> {
-    let mut live = link.live(key).await?;
-    let mut answer = send(&mut live.connection.clone(), command).await;
-    if answer.as_ref().is_err_and(|error| link.is_elsewhere(error)) {
-        live = link.live(key).await?;
-        answer = send(&mut live.connection.clone(), command).await;
-    }
-    let value = answer.map_err(|source| failed(link, &live, script, source))?;
+    let value = send_to_owner(link, key, command, None).await;
+    let value = value.map_err(|error| error.of(script))?;
     redis::from_redis_value(value).map_err(|error| ScriptError::Redis { script, source: error.into() })
 }
 
-/// A call that failed, and perhaps its connection with it.
-pub(super) fn failed(link: &Link, live: &Live, script: &'static str, source: RedisError) -> ScriptError {
-    if is_broken(&source) {
-        link.broken(live);
+/// What went wrong on the way to a key's owner.
+pub(super) enum Failed {
+    Link(LinkError),
+    Redis(RedisError),
+}
+
+impl Failed {
+    pub(super) fn of(self, script: &'static str) -> ScriptError {
+        match self {
+            Self::Link(error) => error.into(),
+            Self::Redis(source) => ScriptError::Redis { script, source },
+        }
     }
-    ScriptError::Redis { script, source }
+}
+
+/// Sends a command about a key to whoever has that, and to the next if that has moved; with a script's text, if it is a call of one.
+/// Nothing is sent twice that may have been done.
+pub(super) async fn send_to_owner(link: &Link, key: &str, command: &Cmd, text: Option<&str>) -> Result<Value, Failed> {
+    match send_once(link, key, command, text).await {
+        Err(Failed::Redis(error)) if link.is_elsewhere(&error) => send_once(link, key, command, text).await,
+        answer => answer,
+    }
+}
+
+async fn send_once(link: &Link, key: &str, command: &Cmd, text: Option<&str>) -> Result<Value, Failed> {
+    let live = link.live(key).await.map_err(Failed::Link)?;
+    let mut connection = live.connection.clone();
+    let answer = match text {
+        Some(text) => send_script(&mut connection, command, text).await,
+        None => send(&mut connection, command).await,
+    };
+    link.judge(&live, &answer);
+    answer.map_err(Failed::Redis)
 }

@@ -182,6 +182,7 @@ fn refused_by_vault(gate: &Gate, event: &Event, refusal: &Refusal, epoch: i64, f
         Refusal::Closed => refused(Code::NotBookable, "The event is not on sale."),
         Refusal::UnknownItem | Refusal::NotYours => ServiceError::NotFound("hold"),
         Refusal::StaleEpoch => {
+            gate.link.doubt();
             gate.reloader.request(event_id, Some(epoch));
             void(from_hold)
         }

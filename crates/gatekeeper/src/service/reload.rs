@@ -81,6 +81,9 @@ impl Reloader {
 
     /// Reloads and waits for it, a bounded time.
     pub async fn reload(&self, event: EventId, stale: Option<i64>) {
+        if stale.is_some() {
+            self.link.doubt();
+        }
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         for _ in 0..TRIES_MAX {
             match self.try_reload(event, stale).await {
@@ -137,11 +140,11 @@ impl Reloader {
     async fn load(&self, event: EventId, keys: &EventKeys) -> Result<(), ReloadError> {
         let started = Instant::now();
         let run_id = self.link.live(keys.loading()).await.map_err(ScriptError::from)?.run_id;
-        registry::remember_loaded(&self.link, event).await?;
+        self.remember(event).await;
         let Some(projection) = self.vault.issue_epoch(event, run_id.to_string()).await? else { return Ok(()) };
         let installed = load_event::call(&self.link, keys, &projection).await?;
         // Once more: it may have been retired, and taken off, since.
-        registry::remember_loaded(&self.link, event).await?;
+        self.remember(event).await;
         tracing::info!(event_id = %event, epoch = projection.epoch, installed, "an event was loaded");
         self.metrics.reloads.inc();
         // One that is over leaves Redis by and by, and is loaded again when somebody looks.
@@ -151,5 +154,13 @@ impl Reloader {
         self.metrics.reload_seconds.observe(started.elapsed().as_secs_f64());
         self.catalog.remember(projection.event);
         Ok(())
+    }
+
+    /// Enters it among the loaded ones. In a Cluster these are on a shard of their own, and an event is not to wait for that: whoever
+    /// sweeps it enters it as well.
+    async fn remember(&self, event: EventId) {
+        if let Err(error) = registry::remember_loaded(&self.link, event).await {
+            tracing::warn!(event_id = %event, %error, "a loaded event could not be entered among the others");
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! The audit log: every lasting change has its entry, in its own transaction, with who and by which request.
 
+use std::time::Duration;
+
 use contract::EventId;
 use contract::api::{Action, EventChange, LogEntry, LogPage, SaleState};
 use contract::origin::ActorKind;
+use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -168,18 +171,21 @@ async fn every_change_of_a_hold_has_its_entry_with_who_and_by_which_request() {
         let told = entries.iter().map(|entry| (entry.action, entry.actor_kind, entry.subject));
         told.collect::<Vec<_>>()
     };
-    // Those of one replica are in the order they were made; which of two is first, their times say.
-    let of_hold = page(&system.admin, &format!("subject={held}")).await.items;
-    let mut actions = told(&of_hold);
-    actions.sort_unstable_by_key(|(action, ..)| action.as_str());
-    assert_eq!(actions, [(Action::Extended, by, held), (Action::Held, by, held), (Action::Released, by, held)]);
+    // Replicas send theirs when they come to it; which was first, their times say.
+    let mut of_hold = page(&system.admin, &format!("subject={held}")).await.items;
+    of_hold.sort_unstable_by_key(|entry| entry.at);
+    assert_eq!(told(&of_hold), [(Action::Held, by, held), (Action::Extended, by, held), (Action::Released, by, held)]);
     let customer = of_hold[0].actor.unwrap();
     assert!(of_hold.iter().all(|entry| entry.actor == Some(customer) && entry.event_id == Some(event)));
     let taken = of_hold.iter().find(|entry| entry.action == Action::Held).unwrap();
     assert_eq!(taken.request_id, request_id);
-    let mut of_booked = told(&page(&system.admin, &format!("subject={booked}")).await.items);
-    of_booked.sort_unstable_by_key(|(action, ..)| action.as_str());
-    assert_eq!(of_booked, [(Action::Booked, by, booked.0), (Action::Held, by, booked.0)], "one subject finds both");
+    let mut of_booked = page(&system.admin, &format!("subject={booked}")).await.items;
+    of_booked.sort_unstable_by_key(|entry| entry.at);
+    assert_eq!(
+        told(&of_booked),
+        [(Action::Held, by, booked.0), (Action::Booked, by, booked.0)],
+        "one subject finds both"
+    );
     assert_eq!(found.len(), 6, "those five and the event: {found:#?}");
 
     // Seats are locked one by one, or together.
@@ -191,9 +197,9 @@ async fn every_change_of_a_hold_has_its_entry_with_who_and_by_which_request() {
     guest.post(&seat("A-1-2", "unlock"), &Value::Null).await.unwrap();
     system.log_is_written().await;
     for hold in [id(&locked, "hold_id"), both.0] {
-        let mut of_hold = told(&page(&system.admin, &format!("event_id={event}&subject={hold}")).await.items);
-        of_hold.sort_unstable_by_key(|(action, ..)| action.as_str());
-        assert_eq!(of_hold, [(Action::Held, by, hold), (Action::Released, by, hold)]);
+        let mut of_hold = page(&system.admin, &format!("event_id={event}&subject={hold}")).await.items;
+        of_hold.sort_unstable_by_key(|entry| entry.at);
+        assert_eq!(told(&of_hold), [(Action::Held, by, hold), (Action::Released, by, hold)]);
     }
 }
 
@@ -209,10 +215,17 @@ async fn holds_reach_the_log_once_though_the_vault_is_away_or_their_replica_stop
 
     let vault = system.stack.child(Role::Vault).unwrap();
     vault.down(Signal::SIGKILL);
+    let held_at = Timestamp::now();
     let away = hold(first.hold_tier(event, tier, 1).await.unwrap()).hold_id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     vault.up();
     eventually("it is entered when the vault is back", SOON, async || count(away.0).await == 1).await;
     system.log_is_written().await;
+    let entry = page(&system.admin, &format!("subject={}", away.0)).await.items.remove(0);
+    assert!(
+        entry.at.duration_since(held_at) < SignedDuration::from_millis(900),
+        "when it was made, not when it arrived"
+    );
 
     let stopping = system.stack.child(Role::Gatekeeper(0)).unwrap();
     let last = hold(first.hold_tier(event, tier, 1).await.unwrap()).hold_id;
@@ -224,7 +237,7 @@ async fn holds_reach_the_log_once_though_the_vault_is_away_or_their_replica_stop
     assert_eq!([count(held.0).await, count(away.0).await], [1, 1]);
 
     // A batch whose answer was lost is sent again.
-    let change = json!({"event_id": event, "action": "held", "subject": Uuid::now_v7(),
+    let change = json!({"at": Timestamp::now(), "event_id": event, "action": "held", "subject": Uuid::now_v7(),
         "origin": {"kind": "customer", "actor": Uuid::now_v7(), "request_id": "r"}});
     let batch = json!({"batch_id": Uuid::now_v7(), "changes": [change]});
     for _ in 0..3 {

@@ -136,6 +136,51 @@ async fn a_shard_fails_over_and_the_sale_goes_on_while_the_others_notice_nothing
     watcher.until("the watcher sees what is left", |watcher| watcher.tiers.get(&its_tier) == Some(&left)).await;
 }
 
+/// Worse than dead: it has connections and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_falls_silent_is_given_up_and_the_others_notice_nothing() {
+    let system = private_with(|options| options.redis = RedisShape::Cluster).await;
+    let [(failing, its_tier), (other, other_tier)] = two_shards(&system).await;
+    let crowd = Crowd::buying(&system.admin, failing, its_tier, 5);
+    let bystanders = Crowd::buying(&system.admin, other, other_tier, 5);
+    some_sold(&system, failing, 20).await;
+    let mut watcher = Watcher::at(&system.ready.replicas[0], other).await;
+    let (primary, _) = shard_of(&system, failing).await;
+    let silent = system.stack.child(role(primary)).unwrap();
+    silent.signal(Signal::SIGSTOP);
+
+    // Every gatekeeper stays ready all the while, and the other event is sold without a pause that is worth the name.
+    let before = system.bookings(failing).await;
+    let began = Instant::now();
+    let mut pauses = Vec::new();
+    while system.bookings(failing).await <= before + 20 {
+        assert!(began.elapsed() < FAILOVER_WAIT, "it is sold by the replica");
+        for replica in &system.ready.replicas {
+            assert_eq!(system.admin.at(replica).get("/ready").await.unwrap().status, 200);
+        }
+        let asked = Instant::now();
+        assert_eq!(system.guest().await.buy(other, other_tier, 1).await.unwrap().status, 201);
+        pauses.push(asked.elapsed());
+    }
+    assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(1)), "{pauses:?}");
+    // An event that nobody has loaded yet, on a shard that is well.
+    let fresh = loop {
+        let (event, tier) = system.tier_event(10).await;
+        if shard_of(&system, event).await.0 != primary {
+            break (event, tier);
+        }
+    };
+    assert_eq!(system.guest().await.buy(fresh.0, fresh.1, 1).await.unwrap().status, 201);
+    silent.signal(Signal::SIGCONT);
+
+    let bystanders = bystanders.stop().await;
+    assert!(bystanders.iter().all(|answer| answer.status == 201), "{:?}", tally(&bystanders));
+    let left = system.clean_audit(other).await.tiers[0].available;
+    watcher.until("the watcher sees what is left", |watcher| watcher.tiers.get(&other_tier) == Some(&left)).await;
+    let answers = crowd.stop().await;
+    everything_adds_up(&system, failing, its_tier, answers).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_primary_that_sentinels_watch_dies_and_the_sale_goes_on() {
     let system = private_with(|options| options.redis = RedisShape::Sentinel).await;
@@ -226,13 +271,15 @@ async fn a_stampede_through_a_failover_of_redis_and_one_of_postgres_breaks_nothi
         down(&system, role(primary)).await;
         tokio::time::sleep(Duration::from_secs(4)).await;
         down(&system, Role::Postgres).await;
-        promote(&system).await;
+        (event, promote(&system).await)
     };
     let target = Target::from(&system.ready);
-    let (history, ()) = tokio::join!(::stampede::run(&target, plan(Scenario::Mixed, 150, 12), &tell), killing);
+    let (history, (event, promoted_with)) =
+        tokio::join!(::stampede::run(&target, plan(Scenario::Mixed, 150, 12), &tell), killing);
     let report = Report::of(&history.unwrap()).unwrap();
     assert_eq!((report.verdict, report.unsent), (Verdict::Ok, 0), "{report}");
-    assert!(report.outcomes.keys().any(|kind| kind.starts_with('5')), "the failovers were seen: {report}");
+    assert!(report.outcomes.keys().any(|kind| kind.starts_with('5')), "the shard's failover was seen: {report}");
+    assert!(system.bookings(event).await > promoted_with, "the standby has sold as well");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +288,17 @@ async fn a_standby_that_is_promoted_in_the_middle_of_a_sale_has_every_booking() 
     let (event, tier) = system.tier_event(100_000).await;
     let crowd = Crowd::buying(&system.admin, event, tier, 20);
     some_sold(&system, event, 100).await;
+    // Nothing is acknowledged that the standby does not have.
+    let receiver: i32 =
+        standby(&system).await.query_one("SELECT pid FROM pg_stat_wal_receiver", &[]).await.unwrap().get(0);
+    stack::process::send(receiver.unsigned_abs(), Signal::SIGSTOP);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopped_at = system.bookings(event).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(system.bookings(event).await, stopped_at, "commits wait for the standby");
+    stack::process::send(receiver.unsigned_abs(), Signal::SIGCONT);
+    some_sold(&system, event, stopped_at + 50).await;
+
     down(&system, Role::Postgres).await;
     let before = promote(&system).await;
     eventually("it is sold by the standby", FAILOVER_WAIT, async || system.bookings(event).await > before + 100).await;
@@ -249,15 +307,20 @@ async fn a_standby_that_is_promoted_in_the_middle_of_a_sale_has_every_booking() 
     everything_adds_up(&system, event, tier, answers).await;
 }
 
-/// Makes the standby the primary; says how many bookings it has.
-async fn promote(system: &Private) -> i64 {
+async fn standby(system: &Private) -> tokio_postgres::Client {
     let is_server = |part: &&str| part.starts_with("127.");
     let primary = system.ready.postgres.split(['@', '/', ',']).find(is_server).unwrap();
     let standby = system.ready.postgres.replace(&format!("{primary},"), "").replace("read-write", "any");
     let (client, connection) = tokio_postgres::connect(&standby, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    let bookings = client.query_one("SELECT count(*) FROM bookings", &[]).await.unwrap().get(0);
-    assert!(client.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
+    client
+}
+
+/// Makes the standby the primary; says how many bookings it has.
+async fn promote(system: &Private) -> i64 {
+    let standby = standby(system).await;
+    let bookings = standby.query_one("SELECT count(*) FROM bookings", &[]).await.unwrap().get(0);
+    assert!(standby.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
     bookings
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use contract::api::{Action, LogEntry, LogFilter, LogPage};
 use contract::internal::LogBatch;
 use contract::{EventId, Origin};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -18,10 +19,12 @@ const LIMIT_MAX: u32 = 200;
 
 const INSERT: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids, detail) \
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT_MADE_BEFORE: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids, made_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 // A row is one transaction; its changes are told apart by their place in it.
-const READ: &str = "SELECT entry_no, place, changed_at, event_id, action, actor_kind, actor, subject, request_id, detail \
-    FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids) WITH ORDINALITY \
-    AS change (action, actor_kind, actor, subject, request_id, place)";
+const READ: &str = "SELECT entry_no, place, COALESCE(change.made_at, changed_at) AS at, event_id, action, actor_kind, actor, subject, \
+    request_id, detail FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids, audit_log.made_at) \
+    WITH ORDINALITY AS change (action, actor_kind, actor, subject, request_id, made_at, place)";
 // Nobody sends a batch again after half an hour; those known for an hour make way, a few at a time.
 const REMEMBER: &str = "WITH over AS (DELETE FROM log_batches WHERE batch_id IN (SELECT batch_id FROM log_batches \
     WHERE arrived_at < now() - interval '1 hour' ORDER BY arrived_at LIMIT 16 FOR UPDATE SKIP LOCKED)) \
@@ -80,9 +83,11 @@ pub(super) async fn enter(
 impl Store {
     /// Enters changes that were made without the vault; a batch that was entered before is not entered again.
     pub async fn enter_changes(&self, batch: &LogBatch) -> Result<(), StoreError> {
-        let mut of_events: BTreeMap<EventId, Changes<'_>> = BTreeMap::new();
+        let mut of_events: BTreeMap<EventId, (Changes<'_>, Vec<Timestamp>)> = BTreeMap::new();
         for change in &batch.changes {
-            of_events.entry(change.event_id).or_default().push(change.action, &change.origin, change.subject.0);
+            let (changes, made_at) = of_events.entry(change.event_id).or_default();
+            changes.push(change.action, &change.origin, change.subject.0);
+            made_at.push(change.at);
         }
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -90,8 +95,11 @@ impl Store {
         if tx.execute(&remember, &[&batch.batch_id]).await? == 0 {
             return Ok(());
         }
-        for (event, changes) in &of_events {
-            enter(&tx, Some(*event), changes, None).await?;
+        let insert = tx.prepare_cached(INSERT_MADE_BEFORE).await?;
+        for (event, (changes, made_at)) in &of_events {
+            let Changes { actions, kinds, actors, subjects, requests } = changes;
+            let parameters: [&(dyn ToSql + Sync); 7] = [&event.0, actions, kinds, actors, subjects, requests, made_at];
+            expect_rows("enter changes into the audit log", 1, tx.execute(&insert, &parameters).await?)?;
         }
         Ok(tx.commit().await?)
     }
@@ -169,7 +177,7 @@ fn entry(row: &Row) -> Result<LogEntry, StoreError> {
     let word = |column: &str| Value::String(row.get(column));
     Ok(LogEntry {
         entry: format!("{}-{}", row.get::<_, i64>("entry_no"), row.get::<_, i64>("place")),
-        at: row.get("changed_at"),
+        at: row.get("at"),
         action: serde_json::from_value(word("action")).map_err(|_| StoreError::Unreadable("action"))?,
         actor_kind: serde_json::from_value(word("actor_kind")).map_err(|_| StoreError::Unreadable("actor_kind"))?,
         actor: row.get("actor"),

@@ -2,12 +2,13 @@
 
 use contract::EventId;
 use contract::internal::{JOURNAL_PAGE_MAX, JournalPage, JournalRow};
+use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{CONNECTION_WAIT, Store, StoreError};
 
 /// The NOTIFY channel; its payload is an event's id.
 pub const WAKE_CHANNEL: &str = "onsale_journal";
@@ -57,12 +58,12 @@ impl Store {
 
     /// Listens for wakes until the connection fails, calling `woken` with each event's id.
     pub async fn listen(&self, woken: impl Fn(EventId)) -> Result<(), StoreError> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        let listening = listen(&client);
+        let connected = timeout(CONNECTION_WAIT, self.config.connect(self.tls.clone())).await;
+        let (client, connection) = connected.map_err(|_| StoreError::Silent)??;
+        let listening = async { timeout(CONNECTION_WAIT, listen(&client)).await.map_err(|_| StoreError::Silent)? };
         let hearing = hear(connection, woken);
         // The connection has to be driven while LISTEN is answered; only its end ends this.
-        let (heard, listened) = tokio::join!(hearing, listening);
-        listened.and(heard)
+        tokio::try_join!(hearing, listening).map(|_| ())
     }
 }
 

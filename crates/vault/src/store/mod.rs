@@ -23,7 +23,7 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
 };
 use tokio::sync::Semaphore;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{LoadBalanceHosts, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -142,6 +142,8 @@ impl Store {
         // Of several servers, one that does not answer leaves the next its time.
         let servers = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX).max(1);
         config.options(SESSION_OPTIONS).application_name("onsale-vault").connect_timeout(CONNECTION_WAIT / servers);
+        // One that takes connections and says nothing would keep us from the next each time, were it always the first.
+        config.load_balance_hosts(LoadBalanceHosts::Random);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
         let is_encrypted = authorities.is_some() || config.get_ssl_mode() == SslMode::Require;
         // Not "if the server likes": whoever is between could say that it does not.
