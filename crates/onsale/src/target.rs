@@ -32,7 +32,7 @@ pub struct StoreAddresses {
     #[arg(long, env = "ONSALE_DATABASE_URL", hide_env_values = true, requires = "redis")]
     postgres: Option<String>,
 
-    /// Its Redis, as gatekeepers take it; under Sentinels, one of the servers as redis://…, or both as redis+cluster://….
+    /// Its Redis, as gatekeepers take it, with every server of a Cluster; under Sentinels all servers, also as redis+cluster://….
     #[arg(long, env = "ONSALE_REDIS_URL", hide_env_values = true, requires = "postgres")]
     redis: Option<String>,
 }

@@ -57,12 +57,6 @@ impl fmt::Display for Role {
 }
 
 impl Role {
-    /// Whether it keeps something.
-    #[must_use]
-    pub fn is_store(self) -> bool {
-        matches!(self, Self::Redis | Self::RedisServer(_) | Self::Postgres | Self::Standby)
-    }
-
     /// How it is asked to end in an orderly way, when all do: no client is left for whom to take time.
     fn stop_signal(self) -> Signal {
         match self {

@@ -10,7 +10,7 @@ use chassis::probe;
 use contract::paths;
 
 use crate::children::{Children, Managed, Role};
-use crate::options::{Options, RedisShape};
+use crate::options::{Options, PostgresShape, RedisShape};
 use crate::ports::Ports;
 use crate::postgres::Postgres;
 use crate::process::{self, tail};
@@ -146,9 +146,17 @@ impl<'a> Launch<'a> {
 
     fn child(&self, role: Role, spec: process::Spec) {
         // Of several servers, one that died is followed by another; started again at once, and empty, it would be back before that.
-        let restart = self.options.restart && !(role.is_store() && self.options.has_followers());
-        let child = Managed::start(role, spec, self.tools.clone(), restart, self.report.clone());
+        let child = Managed::start(role, spec, self.tools.clone(), self.is_restarted(role), self.report.clone());
         self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+    }
+
+    fn is_restarted(&self, role: Role) -> bool {
+        let is_followed = match role {
+            Role::Redis | Role::RedisServer(_) => self.options.redis != RedisShape::Server,
+            Role::Postgres | Role::Standby => self.options.postgres != PostgresShape::Server,
+            _ => false,
+        };
+        self.options.restart && !is_followed
     }
 
     fn wait(&self, role: Role, is_ready: impl Fn() -> bool) -> anyhow::Result<()> {
@@ -166,7 +174,7 @@ impl<'a> Launch<'a> {
     /// A child that died three times before it was ready will not become so.
     fn has_given_up(&self, role: Role) -> bool {
         let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = if self.options.restart { 3 } else { 1 };
+        let most = if self.is_restarted(role) { 3 } else { 1 };
         children.iter().any(|child| child.role() == role && child.pid() == 0 && child.starts() >= most)
     }
 

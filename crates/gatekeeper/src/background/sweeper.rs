@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use contract::{EventId, ReservationId};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::positions::Positions;
 use crate::keys::EventKeys;
@@ -21,6 +22,9 @@ const QUIET_MAX: Duration = Duration::from_millis(800);
 const REGISTRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Calls for one event in one round.
 const SWEEPS_IN_A_ROW_MAX: usize = 100;
+/// How long the others wait for one event's sweep, and for the list of events: their servers may be silent.
+const SWEEP_WAIT: Duration = Duration::from_millis(700);
+const LIST_WAIT: Duration = Duration::from_millis(300);
 /// Events swept at a time.
 const SWEEPS_MAX: usize = 16;
 
@@ -51,7 +55,11 @@ pub async fn run(gate: Gate, positions: Positions, rhythm: Rhythm) {
         }
         let now = Instant::now();
         let due: Vec<_> = rounds.iter().filter(|(_, next)| **next <= now).map(|(event, _)| *event).collect();
-        let swept = stream::iter(due.into_iter().map(|event| sweep_event(&gate, &positions, event, retire_after)));
+        let sweeping = due.into_iter().map(async |event| {
+            let swept = timeout(SWEEP_WAIT, sweep_event(&gate, &positions, event, retire_after)).await;
+            swept.unwrap_or((event, QUIET_MAX))
+        });
+        let swept = stream::iter(sweeping);
         let next: Vec<_> = swept.buffer_unordered(SWEEPS_MAX).collect().await;
         rounds.extend(next.into_iter().map(|(event, wait)| (event, Instant::now() + wait)));
     }
@@ -64,7 +72,9 @@ async fn update_registry(gate: &Gate, rounds: &mut HashMap<EventId, Instant>, po
     let mut known: HashSet<_> = gate.catalog.not_over(Timestamp::now()).into_iter().collect();
     let swept: Vec<_> = positions.all().into_iter().map(|(event, _)| event).collect();
     known.extend(&swept);
-    match registry::loaded_events(&gate.link).await {
+    let listed = timeout(LIST_WAIT, registry::loaded_events(&gate.link)).await;
+    match listed.map_err(|_| "Redis is silent".to_owned()).and_then(|listed| listed.map_err(|error| error.to_string()))
+    {
         Ok(loaded) => {
             let loaded: HashSet<_> = loaded.into_iter().collect();
             for event in swept.into_iter().filter(|event| !loaded.contains(event)) {

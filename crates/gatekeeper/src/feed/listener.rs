@@ -20,8 +20,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(1);
 /// How long a channel may take to be followed, its connection included, and how long all that are missing may in one round: what
 /// others publish waits meanwhile.
-const FOLLOW_WAIT: Duration = Duration::from_millis(300);
-const ROUND_MAX: Duration = Duration::from_millis(600);
+const FOLLOW_WAIT: Duration = Duration::from_millis(700);
+const ROUND_MAX: Duration = Duration::from_millis(700);
 /// How often Redis is asked whether it still hears us.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -54,6 +54,7 @@ async fn listen(link: &Arc<Link>, hubs: &mut Hubs, orders: &mut mpsc::Receiver<O
     let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
     let mut pings = tokio::time::interval(PING_INTERVAL);
     let mut next_try = Instant::now();
+    let mut round = 0;
     loop {
         let is_missing = hubs.keys().any(|name| !channels.is_followed(name));
         tokio::select! {
@@ -75,7 +76,8 @@ async fn listen(link: &Arc<Link>, hubs: &mut Hubs, orders: &mut mpsc::Receiver<O
                 None => return true,
             },
             () = tokio::time::sleep_until(next_try), if is_missing => {
-                match follow_missing(&mut channels, hubs).await {
+                round += 1;
+                match follow_missing(&mut channels, hubs, round).await {
                     Ok(()) => backoff.reset(),
                     Err(error) => tracing::debug!(%error, "a channel cannot be followed"),
                 }
@@ -86,14 +88,15 @@ async fn listen(link: &Arc<Link>, hubs: &mut Hubs, orders: &mut mpsc::Receiver<O
     }
 }
 
-/// Follows what is not followed. One server that cannot be had keeps nobody from the others, for longer than a moment.
-async fn follow_missing(channels: &mut Channels, hubs: &Hubs) -> Result<(), RedisError> {
+/// Follows what is not followed, beginning with another each round: one server that cannot be had keeps nobody from the others for
+/// longer than a moment.
+async fn follow_missing(channels: &mut Channels, hubs: &Hubs, round: usize) -> Result<(), RedisError> {
     let mut outcome = Ok(());
     let until = Instant::now() + ROUND_MAX;
-    for (name, hub) in hubs {
-        if channels.is_followed(name) {
-            continue;
-        }
+    let mut missing: Vec<_> = hubs.iter().filter(|(name, _)| !channels.is_followed(name)).collect();
+    let first = round % missing.len().max(1);
+    missing.rotate_left(first);
+    for (name, hub) in missing {
         match timeout(FOLLOW_WAIT, channels.follow(name)).await {
             Ok(Ok(())) => hear_from_now_on(hub),
             Ok(Err(error)) => outcome = Err(error),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
 use super::LinkError;
@@ -28,7 +29,7 @@ pub(super) struct Cluster {
     seeds: Vec<HostPort>,
     manner: Manner,
     state: Mutex<State>,
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -47,7 +48,7 @@ struct State {
 impl Cluster {
     /// A Cluster with these servers in it; asks when first used.
     pub(super) fn new(seeds: Vec<HostPort>, manner: Manner) -> Self {
-        Self { seeds, manner, state: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        Self { seeds, manner, state: Mutex::default(), asking: Arc::default() }
     }
 
     /// A connection to the server that has this key.
@@ -70,10 +71,7 @@ impl Cluster {
         let slot = slot_of(key);
         if let Some(owner) = self.known_owner(slot) {
             // Whoever's server is well does not wait for news of the others.
-            if self.is_to_be_asked() {
-                let cluster = self.clone();
-                tokio::spawn(async move { cluster.ask_again().await });
-            }
+            self.ask_meanwhile();
             return Ok(owner);
         }
         self.suspect();
@@ -82,10 +80,11 @@ impl Cluster {
     }
 
     /// The servers that take writes.
-    pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>, LinkError> {
+    pub(super) async fn primaries(self: &Arc<Self>) -> Result<Vec<Arc<Node>>, LinkError> {
         if self.lock().ranges.is_empty() {
             self.ask_again().await?;
         }
+        self.ask_meanwhile();
         let mut primaries: Vec<_> = self.lock().ranges.iter().map(|range| range.primary.clone()).collect();
         primaries.sort_unstable();
         primaries.dedup();
@@ -120,9 +119,24 @@ impl Cluster {
         Ok(node)
     }
 
+    /// Has it asked in the background who has which slot, if that is in doubt and nobody is asking.
+    fn ask_meanwhile(self: &Arc<Self>) {
+        if !self.is_to_be_asked() {
+            return;
+        }
+        if let Ok(only_one) = self.asking.clone().try_lock_owned() {
+            let cluster = self.clone();
+            tokio::spawn(async move { cluster.ask_in_turn(only_one).await });
+        }
+    }
+
     /// Asks who has which slot, unless somebody just has. While nobody can say, what was known last is tried.
     async fn ask_again(&self) -> Result<(), LinkError> {
-        let _only_one = self.asking.lock().await;
+        let only_one = self.asking.clone().lock_owned().await;
+        self.ask_in_turn(only_one).await
+    }
+
+    async fn ask_in_turn(&self, _only_one: OwnedMutexGuard<()>) -> Result<(), LinkError> {
         if !self.is_to_be_asked() {
             return Ok(());
         }

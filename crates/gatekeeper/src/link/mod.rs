@@ -99,7 +99,11 @@ impl Link {
         if answers.is_empty() {
             return Err(LinkError::new("nobody in the Cluster has a slot").into());
         }
-        select_ok(answers).await.map(|(answer, _)| answer)
+        let answer = select_ok(answers).await.map(|(answer, _)| answer);
+        if let (Err(_), Way::Cluster(cluster)) = (&answer, &self.way) {
+            cluster.suspect();
+        }
+        answer
     }
 
     /// Reports that a connection failed. The next caller opens a new one, perhaps to another server.
@@ -132,7 +136,7 @@ impl Link {
     pub fn is_elsewhere(&self, error: &RedisError) -> bool {
         let Way::Cluster(cluster) = &self.way else { return false };
         let ErrorKind::Server(kind) = error.kind() else { return false };
-        if matches!(kind, ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown) {
+        if matches!(kind, ServerErrorKind::Moved | ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown) {
             cluster.suspect();
         }
         if kind != ServerErrorKind::Moved {

@@ -25,6 +25,13 @@ const PIPELINE_BUFFER: usize = 4_096;
 /// Commands in flight; the rest wait their turn rather than time out behind each other.
 const IN_FLIGHT_MAX: usize = 1_024;
 
+/// Silences of a connection, since it last answered.
+#[derive(Default)]
+struct Silences {
+    count: AtomicU32,
+    last: Mutex<Option<Instant>>,
+}
+
 /// An open connection.
 #[derive(Clone)]
 pub struct Live {
@@ -33,21 +40,27 @@ pub struct Live {
     /// The Redis process at the other end.
     pub run_id: Arc<str>,
     generation: u64,
-    silences: Arc<AtomicU32>,
+    silences: Arc<Silences>,
     node: Arc<Node>,
 }
 
 impl Live {
     /// Reports that it answered.
     pub(super) fn answered(&self) {
-        if self.silences.load(Ordering::Relaxed) > 0 {
-            self.silences.store(0, Ordering::Relaxed);
+        if self.silences.count.load(Ordering::Relaxed) > 0 {
+            self.silences.count.store(0, Ordering::Relaxed);
         }
     }
 
     /// Reports that it did not answer in time; whether that is once too often.
     pub(super) fn is_given_up(&self) -> bool {
-        self.silences.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCES_MAX
+        let mut last = self.silences.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Calls that were under way together have met with the same silence.
+        if last.is_some_and(|last| last.elapsed() < RESPONSE_WAIT) {
+            return false;
+        }
+        *last = Some(Instant::now());
+        self.silences.count.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCES_MAX
     }
 
     /// Reports that the connection failed. The next caller opens a new one.
@@ -92,7 +105,7 @@ struct Connected {
     connection: MultiplexedConnection,
     run_id: Arc<str>,
     generation: u64,
-    silences: Arc<AtomicU32>,
+    silences: Arc<Silences>,
     since: Instant,
 }
 

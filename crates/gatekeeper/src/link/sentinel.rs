@@ -34,6 +34,8 @@ impl Sentinels {
         let mut why = None;
         for turn in 0..self.clients.len() {
             let index = (first + turn) % self.clients.len();
+            // Should nobody wait for the answer any more, the next to ask begins with another.
+            self.first.store(index + 1, Ordering::Relaxed);
             match timeout(ANSWER_WAIT, self.ask(&self.clients[index])).await {
                 Ok(Ok(primary)) => {
                     self.first.store(index, Ordering::Relaxed);

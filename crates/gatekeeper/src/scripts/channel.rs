@@ -5,10 +5,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::call::new_command;
 use crate::link::{HostPort, Link};
@@ -16,6 +20,9 @@ use crate::link::{HostPort, Link};
 /// News that wait to be handed on. When there are more, the channel ends as if its connection had: whoever listens
 /// opens another and reads everything again, which is shorter by then.
 const NEWS_MAX: usize = 16_384;
+
+/// How long Redis may take to say that it still hears us; what others publish waits meanwhile.
+const PING_WAIT: Duration = Duration::from_millis(700);
 
 /// Subscribing connections: one, or as many as servers of a Cluster have channels that are followed.
 pub struct Channels {
@@ -96,10 +103,12 @@ impl Channels {
 
     /// Finds out whether Redis still hears us, and what is followed is still where it was; what is not is not followed any more.
     pub async fn check(&mut self) {
-        for (server, connection) in self.connections.clone() {
-            if ask(&connection, &new_command("PING")).await.is_err() {
-                self.lose(&server);
-            }
+        let pings = self.connections.iter().map(async |(server, connection)| {
+            let pong = timeout(PING_WAIT, ask(connection, &new_command("PING"))).await;
+            (!matches!(pong, Ok(Ok(())))).then(|| server.clone())
+        });
+        for silent in join_all(pings).await.into_iter().flatten() {
+            self.lose(&silent);
         }
         for (channel, server) in self.followed.clone() {
             // While the Cluster cannot be asked, it is where it was.
