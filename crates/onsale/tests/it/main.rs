@@ -27,6 +27,7 @@ mod oidc;
 mod ownership;
 mod promises;
 mod rebuilding;
+mod references;
 mod restarting;
 mod running;
 mod seats;

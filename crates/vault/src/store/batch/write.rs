@@ -11,8 +11,8 @@ use crate::committer::model::{Logged, Writes};
 use crate::store::audit_log::Changes;
 use crate::store::{StoreError, WAKE_CHANNEL, expect_rows};
 
-// One statement, because on a busy machine each costs as much as several rows do. Says how many rows each part wrote; the
-// foreign keys are checked at its end, when all of them are there. Customers are sorted, so that two events' batches that
+// One statement, because on a busy machine each costs as much as several rows do. Says how many rows each part wrote; their
+// references are checked at its end, all of them together (V5). Customers are sorted, so that two events' batches that
 // bring the same new ones never wait for each other in a circle.
 const WRITE: &str = "
     WITH registered AS (
