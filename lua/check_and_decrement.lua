@@ -1,9 +1,10 @@
 -- Admits one attempt on a tier: takes `quantity` tickets, or says why not. Idempotent by rid.
 --
 -- ARGV  1 run_id   2 rid   3 customer   4 tier   5 quantity   6 state: h to hold, c to commit at once
---       7 ttl_ms: the hold's, or the commit's lease   8 lifetime_ms: what extensions may reach in all
+--       7 ttl_ms: the hold's, or the commit's lease   8 lifetime_ms: what extensions may reach in all; 0 for a commit
+--       9 origin of the hold: kind:actor:request
 -- Reply {OK, epoch, deadline_ms} | {SOLD_OUT, epoch, available} | {LIMIT, epoch, tickets the customer has}
---       {CLOSED, epoch} | {UNKNOWN_ITEM, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch} | {NOT_LOADED}
+--       {CLOSED, epoch} | {UNKNOWN_ITEM, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch} | {NOT_LOADED} | {LOG_FULL}
 
 local rid, customer, tier, quantity = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local meta = load_meta('state', 'on_sale_at_ms', 'ends_at_ms', 'customer_max', 't:' .. tier)
@@ -33,6 +34,10 @@ end
 if not opens then
   return { CLOSED, epoch }
 end
+local is_hold = ARGV[6] == 'h'
+if is_hold and not can_log() then
+  return { LOG_FULL }
+end
 if available < quantity and reclaim(now) then
   publish()
   available = tonumber(redis.call('HGET', META, 't:' .. tier))
@@ -56,11 +61,14 @@ local entry = {
   tier = tier,
   quantity = quantity,
   deadline = now + tonumber(ARGV[7]),
-  cap = now + tonumber(ARGV[8]),
+  cap = is_hold and now + tonumber(ARGV[8]) or 0,
   seats = '',
 }
 say_tier(tier, redis.call('HINCRBY', META, 't:' .. tier, -quantity))
 redis.call('HINCRBY', CUSTOMERS, customer, quantity)
 keep(rid, entry)
+if is_hold then
+  log('held', rid, ARGV[9], now)
+end
 publish()
 return { OK, epoch, int(entry.deadline) }

@@ -4,6 +4,11 @@
 local EXPIRED_KEPT_MS = 60000
 -- Expired holds taken back on the way by a script that needs inventory; the sweep takes the rest.
 local RECLAIM_MAX = 32
+-- Changes that wait for the vault: while there are as many, no hold is made or changed, because each change has its
+-- entry in the audit log. A call adds some hundreds at most.
+local CHANGES_MAX = 250000
+-- Nobody's doing.
+local BY_SYSTEM = 'system::'
 
 local function parse(text)
   local state, customer, tier, quantity, deadline, cap, seats =
@@ -69,6 +74,17 @@ local function count_customer(customer, tickets)
   end
 end
 
+-- Whether a hold may change now.
+local function can_log()
+  return redis.call('LLEN', CHANGES) < CHANGES_MAX
+end
+
+-- Enters a change of a hold, in the same step as the change. `origin` says who caused it, as the caller put it.
+local function log(action, rid, origin, now)
+  local number = redis.call('HINCRBY', META, 'changes', 1)
+  redis.call('RPUSH', CHANGES, table.concat({ epoch_now, number, int(now), action, rid, origin }, ':'))
+end
+
 local function give_back_tier(tier, quantity)
   say_tier(tier, redis.call('HINCRBY', META, 't:' .. tier, quantity))
 end
@@ -103,11 +119,17 @@ local function expire(rid, entry, now)
   give_back(rid, entry)
   entry.state, entry.deadline = 'x', now + EXPIRED_KEPT_MS
   keep(rid, entry)
+  if entry.cap > 0 then
+    log('expired', rid, BY_SYSTEM, now)
+  end
 end
 
 -- Takes expired holds back, a bounded number, so that expiry does not depend on the sweep's rhythm.
 -- Says whether there were any.
 local function reclaim(now)
+  if not can_log() then
+    return false
+  end
   local found = false
   for _, rid in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', int(now), 'LIMIT', 0, RECLAIM_MAX)) do
     local entry = entry_of(rid)

@@ -1,8 +1,9 @@
 -- Gives a hold back before its time, whole or one seat of it. The owner's only.
 --
 -- ARGV  1 run_id   2 rid, or '' for whatever hold has the seat   3 customer   4 seat index, or '' for the whole hold
--- Reply {OK, epoch, rid} | {NOT_FOUND, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch}
---       {IN_PROGRESS, epoch} its commit is under way | {NOT_LOADED}
+--       5 origin: kind:actor:request
+-- Reply {OK, epoch} | {NOT_FOUND, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch}
+--       {IN_PROGRESS, epoch} its commit is under way | {NOT_LOADED} | {LOG_FULL}
 
 local rid, customer, seat = ARGV[2], ARGV[3], ARGV[4]
 local meta = load_meta()
@@ -18,11 +19,14 @@ if rid == '' then
     return { NOT_OWNER, meta[2] }
   end
 end
-local entry, refusal = entry_for(rid, customer, meta[2], now_ms())
+local now = now_ms()
+local entry, refusal = entry_for(rid, customer, meta[2], now)
 if not entry then
   return refusal
 elseif entry.state == 'c' then
   return { IN_PROGRESS, meta[2] }
+elseif not can_log() then
+  return { LOG_FULL }
 end
 
 local rest = {}
@@ -40,5 +44,6 @@ else
   entry.seats, entry.quantity = table.concat(rest, ','), #rest
   keep(rid, entry)
 end
+log('released', rid, ARGV[5], now)
 publish()
-return { OK, meta[2], rid }
+return { OK, meta[2] }

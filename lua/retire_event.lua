@@ -3,8 +3,12 @@
 -- Asked again it answers the same: what is gone is gone.
 --
 -- ARGV  1 run_id   2 grace_ms: since its end, and since it was loaded
--- Reply {OK} nothing is there any more | {IN_PROGRESS} it is not over long enough, or something is under way
+-- Reply {OK} nothing is there any more | {IN_PROGRESS} it is not over long enough, or something is under way, which
+--       changes are that the audit log does not have yet
 
+if redis.call('LLEN', CHANGES) > 0 then
+  return { IN_PROGRESS }
+end
 local meta = redis.call('HMGET', META, 'run_id', 'ends_at_ms', 'loaded_at_ms')
 if meta[2] then
   local is_ours = meta[1] == ARGV[1]

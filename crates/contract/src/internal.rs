@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::api::{Action, BookingStatus, KeyRole, NewApiKey, SaleState};
 use crate::ids::{ApiKeyId, CustomerId, EventId, ReservationId, TierId};
@@ -18,7 +17,7 @@ pub const RESOLVES_MAX: usize = 512;
 pub const JOURNAL_PAGE_MAX: i64 = 500;
 /// The most events one `behind` question carries.
 pub const JOURNAL_POSITIONS_MAX: usize = 1_000;
-/// The most changes one [`LogBatch`] carries.
+/// The most changes one [`LoggedChanges`] carries.
 pub const LOGGED_CHANGES_MAX: usize = 512;
 
 /// An event as the vault keeps it.
@@ -370,11 +369,10 @@ pub struct NewKeyRecord {
     pub secret_digest: String,
 }
 
-/// Changes that the vault had no part in, for the audit log. Sent again under the same id until it is known to be entered.
+/// The body of `POST /internal/events/{id}/changes`: changes of an event's holds, which the vault had no part in, for the audit
+/// log. Sent until it is known that they are entered; those that were before are not entered again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogBatch {
-    /// What the vault knows it by.
-    pub batch_id: Uuid,
+pub struct LoggedChanges {
     /// In the order they were made; at most [`LOGGED_CHANGES_MAX`].
     pub changes: Vec<LoggedChange>,
 }
@@ -382,10 +380,12 @@ pub struct LogBatch {
 /// One change of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedChange {
-    /// When it was made, by the gatekeeper's clock.
+    /// The generation of the inventory it was made in.
+    pub epoch: i64,
+    /// Its place among that epoch's changes, from 1, without gaps.
+    pub number: i64,
+    /// When it was made, by Redis' clock.
     pub at: Timestamp,
-    /// Whose inventory it was about.
-    pub event_id: EventId,
     /// What was done.
     pub action: Action,
     /// The hold.

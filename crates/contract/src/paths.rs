@@ -42,8 +42,6 @@ pub const API_KEYS: &str = "/internal/api-keys";
 pub const WORKING_API_KEYS: &str = "/internal/api-keys/working";
 /// `POST`: a page of the audit log by a [`crate::api::LogFilter`].
 pub const AUDIT_LOG: &str = "/internal/audit-log";
-/// `POST`: a [`crate::internal::LogBatch`].
-pub const AUDIT_LOG_CHANGES: &str = "/internal/audit-log/changes";
 /// The header by which a gatekeeper says who caused what it asks for: an [`crate::Origin`] as JSON.
 pub const ORIGIN_HEADER: &str = "onsale-origin";
 
@@ -75,6 +73,12 @@ pub fn epoch(id: EventId) -> String {
 #[must_use]
 pub fn journal(id: EventId, after: i64) -> String {
     format!("{EVENTS}/{id}/journal?after={after}")
+}
+
+/// `POST`: a [`crate::internal::LoggedChanges`].
+#[must_use]
+pub fn changes(id: EventId) -> String {
+    format!("{EVENTS}/{id}/changes")
 }
 
 /// `GET`: what Postgres knows of an event's inventory.

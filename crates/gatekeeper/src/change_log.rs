@@ -1,150 +1,202 @@
 //! Changes that the vault has no part in, which are those of holds, on their way into its audit log.
 //!
-//! A hold is not kept waiting for its entry: changes are gathered for a moment and sent together, again and again until the
-//! vault has them. What a replica that is killed had not sent yet is not in the log, at most [`GATHERING`] of it while there is a
-//! vault; the holds themselves are leases that end by themselves, and what becomes of them, a booking, has its own entry.
+//! Scripts write each into Redis in the step that makes it, so there is no change without its entry, and none is lost with a
+//! gatekeeper. From there a gatekeeper brings them to the vault a moment later, together, and forgets them there once the vault
+//! has them; so a hold is not slower for it and does not need the vault. Whoever changed something says so here; what nobody
+//! who lives has said, the sweep finds.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chassis::retry::Backoff;
-use contract::api::Action;
-use contract::internal::{LOGGED_CHANGES_MAX, LogBatch, LoggedChange};
-use contract::{EventId, Origin, ReservationId};
-use jiff::Timestamp;
+use contract::EventId;
+use contract::internal::LOGGED_CHANGES_MAX;
+use futures_util::{StreamExt as _, stream};
 use prometheus::{IntCounter, IntGauge};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
+use crate::keys::EventKeys;
+use crate::link::Link;
+use crate::scripts::{ScriptError, changes, forget_changes};
 use crate::vault_client::{VaultClient, VaultError};
 
-/// Changes that wait before further ones are lost: of a replica that is as busy as can be, ten seconds' without its vault.
-const QUEUE_MAX: usize = 65_536;
-/// How long changes are gathered before they are sent.
+/// How long changes are gathered before they are brought to the vault.
 const GATHERING: Duration = Duration::from_millis(100);
-/// Waits between tries.
+/// Waits between tries while Redis or the vault is away. Tried for ever: what waits is bounded where it waits.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
-/// A batch nobody took for so long is lost; the vault knows one it took for twice as long.
-const TRY_MAX: Duration = Duration::from_mins(30);
-/// How long a replica that is stopping waits for the rest to be sent.
+const RETRY_LONGEST: Duration = Duration::from_secs(1);
+/// Events whose changes are brought at a time.
+const EVENTS_MAX: usize = 8;
+/// Requests for one event in one go: the others come before its next ones.
+const PAGES_MAX: usize = 64;
+/// How long a replica that is stopping waits for what it knows of; others find the rest.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
-enum Message {
-    Change(Box<LoggedChange>),
-    /// Answered once all that came before is sent.
-    Flush(oneshot::Sender<()>),
-}
-
-/// Clones share the queue.
+/// Clones share the work.
 #[derive(Clone)]
-pub struct ChangeLog {
-    messages: mpsc::Sender<Message>,
-    waiting: IntGauge,
-    lost: IntCounter,
-}
+pub struct ChangeLog(Arc<Shared>);
 
-impl ChangeLog {
-    /// A queue that is worked off on the current runtime.
-    #[must_use]
-    pub fn start(vault: VaultClient, waiting: IntGauge, lost: IntCounter) -> Self {
-        let (messages, inbox) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run(Sender { vault, waiting: waiting.clone(), lost: lost.clone() }, inbox));
-        Self { messages, waiting, lost }
-    }
-
-    /// Has a change entered that was just made.
-    pub fn enter(&self, event_id: EventId, action: Action, subject: ReservationId, origin: &Origin) {
-        let change = LoggedChange { at: Timestamp::now(), event_id, action, subject, origin: origin.clone() };
-        // Counted first: who takes it off the queue counts it off.
-        self.waiting.inc();
-        if self.messages.try_send(Message::Change(Box::new(change))).is_err() {
-            self.waiting.dec();
-            self.lost.inc();
-        }
-    }
-
-    /// Waits until what was entered so far is sent, a bounded time.
-    pub async fn flush(&self) {
-        let (done, is_done) = oneshot::channel();
-        let flushed = async {
-            if self.messages.send(Message::Flush(done)).await.is_ok() {
-                let _ = is_done.await;
-            }
-        };
-        if timeout(FLUSH_WAIT, flushed).await.is_err() {
-            tracing::error!(changes = self.waiting.get(), "changes were not sent to the audit log");
-        }
-    }
-}
-
-struct Sender {
+struct Shared {
+    link: Arc<Link>,
     vault: VaultClient,
     waiting: IntGauge,
     lost: IntCounter,
+    state: Mutex<State>,
+    wake: Notify,
 }
 
-async fn run(sender: Sender, mut inbox: mpsc::Receiver<Message>) {
-    let mut messages = Vec::new();
-    loop {
-        // The first one says that there is something to gather for, unless somebody waits for it.
-        if inbox.recv_many(&mut messages, 1).await == 0 {
-            return;
-        }
-        if matches!(messages[0], Message::Change(_)) {
-            // Enough for a batch is not waited for.
-            if inbox.len() + 1 < LOGGED_CHANGES_MAX {
-                sleep(GATHERING).await;
-            }
-            while messages.len() < LOGGED_CHANGES_MAX
-                && let Ok(message) = inbox.try_recv()
-            {
-                messages.push(message);
-            }
-        }
-        let mut changes = Vec::new();
-        let mut flushed = Vec::new();
-        for message in messages.drain(..) {
-            match message {
-                Message::Change(change) => changes.push(*change),
-                Message::Flush(done) => flushed.push(done),
-            }
-        }
-        if !changes.is_empty() {
-            sender.send(changes).await;
-        }
-        for done in flushed {
-            // Whoever asked may have gone.
-            let _ = done.send(());
+/// Events with the number of changes that wait there, as far as this replica knows.
+#[derive(Default)]
+struct State {
+    noted: HashMap<EventId, i64>,
+    /// What is being looked at.
+    under_way: HashMap<EventId, i64>,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+/// Why changes could not be brought.
+#[derive(Debug, thiserror::Error)]
+enum BringError {
+    #[error(transparent)]
+    Redis(#[from] ScriptError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl ChangeLog {
+    /// A log that is brought up to date on the current runtime.
+    #[must_use]
+    pub fn start(link: Arc<Link>, vault: VaultClient, waiting: IntGauge, lost: IntCounter) -> Self {
+        let log = Self(Arc::new(Shared { link, vault, waiting, lost, state: Mutex::default(), wake: Notify::new() }));
+        tokio::spawn(log.clone().run());
+        log
+    }
+
+    /// Changes of this event, so many at the least, may not be in the log.
+    pub fn note(&self, event: EventId, at_least: i64) {
+        self.with(|state| note(&mut state.noted, event, at_least));
+        self.0.wake.notify_one();
+    }
+
+    /// Waits until what was noted so far is in the log, a bounded time.
+    pub async fn flush(&self) {
+        let (done, is_done) = oneshot::channel();
+        self.with(|state| state.flushes.push(done));
+        self.0.wake.notify_one();
+        if timeout(FLUSH_WAIT, is_done).await.is_err() {
+            tracing::warn!("changes of holds are not in the audit log yet; another replica will bring them");
         }
     }
-}
 
-impl Sender {
-    /// Sends a batch until the vault has it, or will never have.
-    async fn send(&self, changes: Vec<LoggedChange>) {
-        let count = changes.len();
-        let batch = LogBatch { batch_id: Uuid::now_v7(), changes };
-        let until = Instant::now() + TRY_MAX;
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        self.0.waiting.set(state.noted.values().chain(state.under_way.values()).sum());
+        result
+    }
+
+    async fn run(self) {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         loop {
-            match self.vault.enter_changes(&batch).await {
-                Ok(()) => break,
-                Err(error) if is_final(&error) || Instant::now() >= until => {
-                    tracing::error!(%error, changes = count, "changes did not get into the audit log");
-                    self.lost.inc_by(count as u64);
-                    break;
-                }
-                Err(error) => tracing::warn!(%error, changes = count, "changes are not in the audit log yet"),
+            self.0.wake.notified().await;
+            if self.with(|state| state.flushes.is_empty()) {
+                sleep(GATHERING).await;
             }
-            sleep(backoff.next_wait()).await;
+            let (events, flushes) = self.with(|state| {
+                state.under_way = std::mem::take(&mut state.noted);
+                (state.under_way.clone(), std::mem::take(&mut state.flushes))
+            });
+            let bringing = events.into_keys().map(async |event| (event, self.bring(event).await));
+            let brought: Vec<_> = stream::iter(bringing).buffer_unordered(EVENTS_MAX).collect().await;
+            let has_failed = self.with(|state| state.take(brought));
+            for flush in flushes {
+                // Whoever asked may have gone.
+                let _ = flush.send(());
+            }
+            if has_failed {
+                sleep(backoff.next_wait()).await;
+            } else {
+                backoff.reset();
+            }
+            if self.with(|state| !state.noted.is_empty()) {
+                self.0.wake.notify_one();
+            }
         }
-        self.waiting.sub(i64::try_from(count).unwrap_or(0));
+    }
+
+    /// Brings an event's changes to the vault; says how many still wait.
+    async fn bring(&self, event: EventId) -> Result<i64, BringError> {
+        let (link, keys) = (&self.0.link, EventKeys::of(event));
+        let waiting = changes::count(link, &keys).await?;
+        if waiting == 0 || !changes::claim(link, &keys).await? {
+            return Ok(waiting);
+        }
+        let brought = self.bring_pages(event, &keys).await;
+        // Should this fail, the claim ends by itself.
+        let _ = changes::let_go(link, &keys).await;
+        brought
+    }
+
+    async fn bring_pages(&self, event: EventId, keys: &EventKeys) -> Result<i64, BringError> {
+        let mut waiting = 0;
+        for _ in 0..PAGES_MAX {
+            let page = changes::read(&self.0.link, keys, LOGGED_CHANGES_MAX).await?;
+            let count = page.len();
+            let known: Vec<_> = page.into_iter().flatten().collect();
+            let mut lost = count - known.len();
+            let newest = known.last().map_or((0, 0), |change| (change.epoch, change.number));
+            if !known.is_empty() {
+                let entering = known.len();
+                match self.0.vault.enter_changes(event, known).await {
+                    Ok(()) => {}
+                    Err(error) if is_final(&error) => {
+                        tracing::error!(%error, event_id = %event, "the vault does not take changes of holds");
+                        lost += entering;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            waiting = forget_changes::call(&self.0.link, keys, newest, count).await?;
+            if lost > 0 {
+                tracing::error!(event_id = %event, lost, "changes of holds will never be in the audit log");
+                self.0.lost.inc_by(lost as u64);
+            }
+            if waiting == 0 {
+                break;
+            }
+        }
+        Ok(waiting)
     }
 }
 
-/// Whether asking again would change nothing: the batch itself is wrong. A vault of the version before knows no such path, and has
-/// another credential while that is being replaced.
+impl State {
+    /// What became of the events that were under way; those with changes left are noted again. Says whether any failed.
+    fn take(&mut self, brought: Vec<(EventId, Result<i64, BringError>)>) -> bool {
+        let mut has_failed = false;
+        let mut before = std::mem::take(&mut self.under_way);
+        for (event, waiting) in brought {
+            let waiting = waiting.unwrap_or_else(|error| {
+                tracing::warn!(%error, event_id = %event, "changes of holds are not in the audit log yet");
+                has_failed = true;
+                before.remove(&event).unwrap_or(1)
+            });
+            if waiting > 0 {
+                note(&mut self.noted, event, waiting);
+            }
+        }
+        has_failed
+    }
+}
+
+fn note(noted: &mut HashMap<EventId, i64>, event: EventId, at_least: i64) {
+    let known = noted.entry(event).or_default();
+    *known = at_least.max(*known);
+}
+
+/// Whether asking again would change nothing: what is sent is itself wrong. A vault of the version before knows no such path, and
+/// has another credential while that is being replaced.
 fn is_final(error: &VaultError) -> bool {
     matches!(error, VaultError::Problem(problem) if matches!(problem.status, 400 | 413 | 422))
 }

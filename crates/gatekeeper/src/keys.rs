@@ -8,9 +8,10 @@ pub const LOADED_EVENTS: &str = "onsale:events";
 /// The keys of one event. They share the hash tag `{e:<event id>}`, and with it a Redis Cluster slot.
 #[derive(Debug, Clone)]
 pub struct EventKeys {
-    scripts: [String; 7],
+    scripts: [String; 8],
     loading: String,
     auditing: String,
+    entering: String,
     activity: String,
 }
 
@@ -20,16 +21,17 @@ impl EventKeys {
     pub fn of(event: EventId) -> Self {
         let key = |name: &str| format!("{{e:{event}}}:{name}");
         Self {
-            scripts: ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(key),
+            scripts: ["meta", "ledger", "due", "customers", "seats", "map", "feed", "changes"].map(key),
             loading: key("loading"),
             auditing: key("auditing"),
+            entering: key("entering"),
             activity: key("activity"),
         }
     }
 
     /// What every script takes as KEYS, in the order `lua/prelude.lua` lists.
     #[must_use]
-    pub fn for_scripts(&self) -> &[String; 7] {
+    pub fn for_scripts(&self) -> &[String; 8] {
         &self.scripts
     }
 
@@ -37,6 +39,12 @@ impl EventKeys {
     #[must_use]
     pub fn feed(&self) -> &str {
         &self.scripts[6]
+    }
+
+    /// Changes of holds on their way to the audit log.
+    #[must_use]
+    pub fn changes(&self) -> &str {
+        &self.scripts[7]
     }
 
     /// Attempts by how they ended.
@@ -49,6 +57,12 @@ impl EventKeys {
     #[must_use]
     pub fn auditing(&self) -> &str {
         &self.auditing
+    }
+
+    /// Held by the replica that enters the event's changes into the audit log.
+    #[must_use]
+    pub fn entering(&self) -> &str {
+        &self.entering
     }
 
     /// Held by the replica that is loading the event.
@@ -76,7 +90,7 @@ mod tests {
         assert!(
             keys.for_scripts()
                 .iter()
-                .chain([&keys.loading, &keys.auditing, &keys.activity])
+                .chain([&keys.loading, &keys.auditing, &keys.entering, &keys.activity])
                 .all(|key| key.starts_with(&tag))
         );
     }

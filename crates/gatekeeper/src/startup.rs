@@ -158,7 +158,12 @@ fn build_gate(config: &Config, redis_authorities: Option<&[u8]>, metrics: &Metri
     Ok(Gate {
         commits: CommitQueue::new(vault.clone(), link.clone(), config.commit_wait(), metrics.commits_waiting.clone()),
         reloader: Reloader::new(link.clone(), vault.clone(), catalog.clone(), latch.clone(), metrics.clone()),
-        changes: ChangeLog::start(vault.clone(), metrics.changes_waiting.clone(), metrics.changes_lost.clone()),
+        changes: ChangeLog::start(
+            link.clone(),
+            vault.clone(),
+            metrics.changes_waiting.clone(),
+            metrics.changes_lost.clone(),
+        ),
         commit_lease_ms: config.commit_lease_ms.into(),
         abandoning: Arc::new(Semaphore::new(ABANDONING_MAX)),
         link,

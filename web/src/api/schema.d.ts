@@ -890,7 +890,7 @@ export interface components {
             actor_kind: components["schemas"]["ActorKind"];
             /**
              * Format: date-time
-             * @description When it was made: by Postgres' clock at the start of the transaction; of a hold, by the gatekeeper's.
+             * @description When it was made: by Postgres' clock at the start of the transaction; of a hold, by Redis'.
              */
             at: string;
             /** @description What was asked for, where that is not plain from the action. Never personal data. */

@@ -86,7 +86,7 @@ pub struct LogEntry {
     /// Its place: ask for what is `before` it.
     #[schema(example = "4711-0")]
     pub entry: String,
-    /// When it was made: by Postgres' clock at the start of the transaction; of a hold, by the gatekeeper's.
+    /// When it was made: by Postgres' clock at the start of the transaction; of a hold, by Redis'.
     pub at: Timestamp,
     /// What was done.
     pub action: Action,

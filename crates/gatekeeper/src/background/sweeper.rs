@@ -159,6 +159,10 @@ async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Optio
         }
     };
     positions.set(event, swept.applied_seq);
+    if swept.changes > 0 {
+        // Holds that ended just now, and what another replica may have left behind.
+        gate.changes.note(event, swept.changes);
+    }
     if !swept.overdue.is_empty() {
         tokio::spawn(resolve(gate.clone(), event, swept.epoch, swept.overdue));
     }

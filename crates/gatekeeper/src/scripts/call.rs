@@ -39,6 +39,12 @@ pub enum ScriptError {
         /// Which script.
         script: &'static str,
     },
+    /// The audit log is so far behind that no hold may change.
+    #[error("{script}: too many changes wait for the audit log")]
+    LogFull {
+        /// Which script.
+        script: &'static str,
+    },
     /// The script answered something its module does not know: a bug.
     #[error("{script} answered {reply}")]
     Unknown {
@@ -83,7 +89,7 @@ impl LuaScript {
         let started = Instant::now();
         let span = span!("redis", otel.kind = "client", db.system.name = "redis", db.operation.name = self.name);
         let reply = self.call_twice(link, keys, arguments).instrument(span).await;
-        let is_answered = matches!(reply, Ok(_) | Err(ScriptError::NotLoaded { .. }));
+        let is_answered = matches!(reply, Ok(_) | Err(ScriptError::NotLoaded { .. } | ScriptError::LogFull { .. }));
         link.metrics().observe(self.name, started.elapsed(), is_answered);
         reply
     }
@@ -230,6 +236,7 @@ impl Reply {
         let Value::Array(fields) = value else { return Err(unknown(&value)) };
         match fields.first() {
             Some(Value::Int(super::code::NOT_LOADED)) => Err(ScriptError::NotLoaded { script }),
+            Some(Value::Int(super::code::LOG_FULL)) => Err(ScriptError::LogFull { script }),
             Some(Value::Int(code)) => Ok(Self { script, code: *code, fields }),
             _ => Err(unknown(&Value::Array(fields))),
         }

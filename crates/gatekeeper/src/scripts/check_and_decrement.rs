@@ -1,18 +1,18 @@
 //! `check_and_decrement.lua`: takes tickets of a tier, or says why not.
 
-use contract::{CustomerId, Quantity, ReservationId, TierId};
+use contract::{CustomerId, Origin, Quantity, ReservationId, TierId};
 
 use super::call::lua_script;
-use super::{Admission, Arg, LuaScript, ScriptError};
+use super::{Admission, Arg, LuaScript, ScriptError, changes};
 use crate::keys::EventKeys;
 use crate::link::Link;
 
 /// The script.
-pub static SCRIPT: LuaScript = lua_script!("check_and_decrement", 8, false);
+pub static SCRIPT: LuaScript = lua_script!("check_and_decrement", 9, false);
 
 /// One attempt on a tier.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt {
+pub struct Attempt<'a> {
     /// Its id.
     pub rid: ReservationId,
     /// Whose it is.
@@ -22,18 +22,20 @@ pub struct Attempt {
     /// How many.
     pub quantity: Quantity,
     /// For how long.
-    pub claim: Claim,
+    pub claim: Claim<'a>,
 }
 
 /// How long an attempt keeps what it takes unless the vault says otherwise.
 #[derive(Debug, Clone, Copy)]
-pub enum Claim {
+pub enum Claim<'a> {
     /// A hold of `ttl_ms`, which extensions may stretch to `lifetime_ms`.
     Hold {
         /// Until it ends.
         ttl_ms: i64,
         /// Until it ends at the latest.
         lifetime_ms: i64,
+        /// Who caused it, for the audit log.
+        origin: &'a Origin,
     },
     /// A commit at once, resolved by the vault after `lease_ms`.
     Commit {
@@ -43,10 +45,10 @@ pub enum Claim {
 }
 
 /// Asks the gate. Idempotent by rid.
-pub async fn call(link: &Link, keys: &EventKeys, attempt: Attempt) -> Result<Admission, ScriptError> {
-    let (state, ttl_ms, lifetime_ms) = match attempt.claim {
-        Claim::Hold { ttl_ms, lifetime_ms } => ("h", ttl_ms, lifetime_ms),
-        Claim::Commit { lease_ms } => ("c", lease_ms, lease_ms),
+pub async fn call(link: &Link, keys: &EventKeys, attempt: Attempt<'_>) -> Result<Admission, ScriptError> {
+    let (state, ttl_ms, lifetime_ms, origin) = match attempt.claim {
+        Claim::Hold { ttl_ms, lifetime_ms, origin } => ("h", ttl_ms, lifetime_ms, changes::origin(origin)),
+        Claim::Commit { lease_ms } => ("c", lease_ms, 0, String::new()),
     };
     let arguments = [
         Arg::Id(attempt.rid.0),
@@ -56,6 +58,7 @@ pub async fn call(link: &Link, keys: &EventKeys, attempt: Attempt) -> Result<Adm
         Arg::Text(state),
         Arg::Int(ttl_ms),
         Arg::Int(lifetime_ms),
+        Arg::Text(&origin),
     ];
     Admission::read(&SCRIPT.call(link, keys, &arguments).await?)
 }

@@ -6,10 +6,12 @@ pub mod apply_journal;
 pub mod audit_event;
 pub mod begin_commit;
 pub mod call;
+pub mod changes;
 pub mod channel;
 pub mod check_and_decrement;
 pub mod draw_tokens;
 pub mod extend_hold;
+pub mod forget_changes;
 pub mod hold;
 pub mod hold_seats;
 pub mod load_event;
@@ -36,6 +38,7 @@ pub const SCRIPTS: &[&str] = &[
     "begin_commit",
     "check_and_decrement",
     "extend_hold",
+    "forget_changes",
     "hold_seats",
     "load_event",
     "read_hold",
@@ -76,19 +79,22 @@ pub mod code {
     pub const GAP: i64 = 12;
     /// There is more than was to be read.
     pub const TOO_MANY: i64 = 13;
+    /// As many changes wait for the audit log as may.
+    pub const LOG_FULL: i64 = 14;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all() -> [&'static LuaScript; 13] {
+    fn all() -> [&'static LuaScript; 14] {
         [
             &apply_journal::SCRIPT,
             &audit_event::SCRIPT,
             &begin_commit::SCRIPT,
             &check_and_decrement::SCRIPT,
             &extend_hold::SCRIPT,
+            &forget_changes::SCRIPT,
             &hold_seats::SCRIPT,
             &load_event::SCRIPT,
             &read_hold::SCRIPT,
@@ -131,9 +137,8 @@ mod tests {
         assert!(
             prelude.contains("OK, NOT_LOADED, SOLD_OUT, SEAT_TAKEN, CLOSED, LIMIT, UNKNOWN_ITEM = 1, 0, 2, 3, 4, 5, 6")
         );
-        assert!(
-            prelude
-                .contains("NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP, TOO_MANY = 7, 8, 9, 10, 11, 12, 13")
-        );
+        assert!(prelude.contains(
+            "NOT_FOUND, NOT_OWNER, EXPIRED, IN_PROGRESS, STALE, GAP, TOO_MANY, LOG_FULL = 7, 8, 9, 10, 11, 12, 13, 14"
+        ));
     }
 }

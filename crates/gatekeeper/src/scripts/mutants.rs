@@ -12,7 +12,7 @@ const MUTANTS: &[(&str, &str, &str)] = &[
     // Anyone may give anyone's hold back.
     (
         "release-without-owner-check",
-        "local entry, refusal = entry_for(rid, customer, meta[2], now_ms())\nif not entry then\n  return refusal\nelseif entry.state == 'c' then\n  return { IN_PROGRESS, meta[2] }\nend\n\nlocal rest",
+        "local entry, refusal = entry_for(rid, customer, meta[2], now)\nif not entry then\n  return refusal\nelseif entry.state == 'c' then\n  return { IN_PROGRESS, meta[2] }\nelseif not can_log() then\n  return { LOG_FULL }\nend\n\nlocal rest",
         "local entry, refusal = entry_of(rid), { NOT_FOUND, meta[2] }\nif not entry then\n  return refusal\nelseif entry.state == 'c' then\n  return { IN_PROGRESS, meta[2] }\nend\n\nlocal rest",
     ),
     // Anyone may book anyone's hold.

@@ -1,14 +1,14 @@
 //! `release_hold.lua`: gives a hold back before its time.
 
-use contract::{CustomerId, ReservationId, SeatIndex};
+use contract::{CustomerId, Origin, ReservationId, SeatIndex};
 
 use super::call::lua_script;
-use super::{Arg, HoldRefusal, LuaScript, ScriptError, code};
+use super::{Arg, HoldRefusal, LuaScript, ScriptError, changes, code};
 use crate::keys::EventKeys;
 use crate::link::Link;
 
 /// The script.
-pub static SCRIPT: LuaScript = lua_script!("release_hold", 4, false);
+pub static SCRIPT: LuaScript = lua_script!("release_hold", 5, false);
 
 /// What is given back.
 #[derive(Debug, Clone, Copy)]
@@ -19,17 +19,19 @@ pub enum Release {
     Seat(SeatIndex),
 }
 
-/// Gives it back, and says which hold it was of; the owner's only.
+/// Gives it back; the owner's only.
 pub async fn call(
     link: &Link,
     keys: &EventKeys,
     release: Release,
     customer: CustomerId,
-) -> Result<Result<ReservationId, HoldRefusal>, ScriptError> {
+    origin: &Origin,
+) -> Result<Result<(), HoldRefusal>, ScriptError> {
     let (rid, seat) = match release {
         Release::Hold(rid) => (Arg::Id(rid.0), Arg::Text("")),
         Release::Seat(seat) => (Arg::Text(""), Arg::Int(seat.into())),
     };
-    let reply = SCRIPT.call(link, keys, &[rid, Arg::Id(customer.0), seat]).await?;
-    if reply.code == code::OK { Ok(Ok(ReservationId(reply.id(2)?))) } else { HoldRefusal::read(&reply).map(Err) }
+    let origin = changes::origin(origin);
+    let reply = SCRIPT.call(link, keys, &[rid, Arg::Id(customer.0), seat, Arg::Text(&origin)]).await?;
+    if reply.code == code::OK { Ok(Ok(())) } else { HoldRefusal::read(&reply).map(Err) }
 }

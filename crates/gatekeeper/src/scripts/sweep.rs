@@ -26,6 +26,8 @@ pub struct Swept {
     pub applied_seq: i64,
     /// Until the next entry is due; `None` when there is none.
     pub next_due: Option<Duration>,
+    /// Changes of holds that are not in the audit log yet.
+    pub changes: i64,
     /// Commits beyond their lease, for the vault to resolve.
     pub overdue: Vec<ReservationId>,
 }
@@ -40,6 +42,7 @@ pub async fn call(link: &Link, keys: &EventKeys) -> Result<Swept, ScriptError> {
         epoch: reply.int(1)?,
         applied_seq: reply.int(2)?,
         next_due: u64::try_from(reply.int(3)?).ok().map(Duration::from_millis),
-        overdue: (4..reply.len()).map(|at| reply.id(at).map(ReservationId)).collect::<Result<_, _>>()?,
+        changes: reply.int(4)?,
+        overdue: (5..reply.len()).map(|at| reply.id(at).map(ReservationId)).collect::<Result<_, _>>()?,
     })
 }

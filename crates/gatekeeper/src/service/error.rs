@@ -69,6 +69,9 @@ fn of_script(error: &ScriptError) -> ApiError {
             ApiError::new(Code::Internal, "The gatekeeper failed.")
         }
         ScriptError::NotLoaded { .. } => rebuilding(),
+        ScriptError::LogFull { .. } => {
+            ApiError::new(Code::Unavailable, "Holds cannot be made or changed while the audit log is behind.")
+        }
         ScriptError::Link(_) | ScriptError::Redis { .. } => {
             tracing::warn!(%error, "Redis failed");
             rebuilding()

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use chassis::retry::Backoff;
-use contract::api::{Action, HoldView, NewHold};
+use contract::api::{HoldView, NewHold};
 use contract::internal::Items;
 use contract::values::QuantityError;
-use contract::{Code, CustomerId, EventId, Quantity, ReservationId, SeatIndex, SeatLabel, TierId};
+use contract::{Code, CustomerId, EventId, Origin, Quantity, ReservationId, SeatIndex, SeatLabel, TierId};
 use jiff::Timestamp;
 
 use super::{Gate, ServiceError, refused};
@@ -68,12 +68,8 @@ pub async fn unlock_seat(
 ) -> Result<(), ServiceError> {
     let event = gate.event(event_id).await?;
     let seat = parse_seat(&event, seat)?;
-    let released = release_hold::call(&gate.link, &event.keys, Release::Seat(seat), caller.customer).await;
-    match released.map_err(|error| gate.failed(event_id, error))? {
-        Ok(hold) => {
-            gate.changes.enter(event_id, Action::Released, hold, &caller.origin);
-            Ok(())
-        }
+    match give_back(gate, &event, Release::Seat(seat), caller).await? {
+        Ok(()) => Ok(()),
         // It may have been given back the first time, and be another's by now.
         Err(HoldRefusal::NotFound | HoldRefusal::Expired | HoldRefusal::NotOwner) if attempt.is_repeat => Ok(()),
         // Another's is not told from none.
@@ -105,19 +101,29 @@ pub async fn extend(
     caller: &Caller,
 ) -> Result<HoldView, ServiceError> {
     let event = gate.event(event_id).await?;
-    let hold = extend_hold::call(&gate.link, &event.keys, id, caller.customer, ttl_ms(&event)).await;
+    let by = (caller.customer, &caller.origin);
+    let hold = extend_hold::call(&gate.link, &event.keys, id, by, ttl_ms(&event)).await;
+    gate.changes.note(event_id, 1);
     let hold = hold.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
-    gate.changes.enter(event_id, Action::Extended, id, &caller.origin);
     view(&event, id, &hold)
 }
 
 /// Gives a hold of the caller's back.
 pub async fn release(gate: &Gate, event_id: EventId, id: ReservationId, caller: &Caller) -> Result<(), ServiceError> {
     let event = gate.event(event_id).await?;
-    let released = release_hold::call(&gate.link, &event.keys, Release::Hold(id), caller.customer).await;
-    let hold = released.map_err(|error| gate.failed(event_id, error))?.map_err(refusal)?;
-    gate.changes.enter(event_id, Action::Released, hold, &caller.origin);
-    Ok(())
+    give_back(gate, &event, Release::Hold(id), caller).await?.map_err(refusal)
+}
+
+async fn give_back(
+    gate: &Gate,
+    event: &Event,
+    what: Release,
+    caller: &Caller,
+) -> Result<Result<(), HoldRefusal>, ServiceError> {
+    let released = release_hold::call(&gate.link, &event.keys, what, caller.customer, &caller.origin).await;
+    let event_id = event.record.event_id;
+    gate.changes.note(event_id, 1);
+    released.map_err(|error| gate.failed(event_id, error))
 }
 
 /// How the client is told why a hold could not be used. Another customer's hold looks like none.
@@ -146,7 +152,7 @@ pub(super) async fn admit_tier(
     event: &Event,
     (attempt, customer): (Attempt, CustomerId),
     (tier, quantity): (TierId, Quantity),
-    claim: Claim,
+    claim: Claim<'_>,
 ) -> Result<Admission, ServiceError> {
     let event_id = event.record.event_id;
     if event.tier(tier).is_none() {
@@ -165,8 +171,13 @@ pub(super) async fn admit_tier(
         return Err(ServiceError::TookTooLong);
     }
     let asked = check_and_decrement::Attempt { rid: attempt.rid, customer, tier, quantity, claim };
-    let admission = check_and_decrement::call(&gate.link, &event.keys, asked).await.map_err(|error| {
-        if matches!(claim, Claim::Hold { .. }) {
+    let admission = check_and_decrement::call(&gate.link, &event.keys, asked).await;
+    let is_hold = matches!(claim, Claim::Hold { .. });
+    if is_hold {
+        gate.changes.note(event_id, 1);
+    }
+    let admission = admission.map_err(|error| {
+        if is_hold {
             abandon(gate, event_id, attempt, customer, &error);
         }
         gate.failed(event_id, error)
@@ -242,10 +253,9 @@ async fn hold_tier(
     (tier, quantity): (TierId, Quantity),
 ) -> Result<HoldView, ServiceError> {
     let ttl_ms = ttl_ms(event);
-    let claim = Claim::Hold { ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    let claim = Claim::Hold { ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR, origin: &caller.origin };
     let admission = admit_tier(gate, event, (attempt, caller.customer), (tier, quantity), claim).await?;
     let (epoch, deadline) = held(event, attempt, admission)?;
-    gate.changes.enter(event.record.event_id, Action::Held, attempt.rid, &caller.origin);
     view(event, attempt.rid, &Hold { epoch, deadline, items: Items::Tier(tier, quantity) })
 }
 
@@ -256,20 +266,22 @@ async fn hold_seats(
     attempt: Attempt,
     seats: &[SeatIndex],
 ) -> Result<HoldView, ServiceError> {
-    let (rid, customer) = (attempt.rid, caller.customer);
+    let (rid, customer, origin) = (attempt.rid, caller.customer, &caller.origin);
     let ttl_ms = ttl_ms(event);
-    let asked = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms: ttl_ms * LIFETIME_FACTOR };
+    let lifetime_ms = ttl_ms * LIFETIME_FACTOR;
+    let asked = hold_seats::Attempt { rid, customer, seats, ttl_ms, lifetime_ms, origin };
     if attempt.is_over() {
         return Err(ServiceError::TookTooLong);
     }
     let event_id = event.record.event_id;
-    let admission = hold_seats::call(&gate.link, &event.keys, asked).await.map_err(|error| {
+    let admission = hold_seats::call(&gate.link, &event.keys, asked).await;
+    gate.changes.note(event_id, 1);
+    let admission = admission.map_err(|error| {
         abandon(gate, event_id, attempt, customer, &error);
         gate.failed(event_id, error)
     })?;
     gate.count(event_id, &admission);
     let (epoch, deadline) = held(event, attempt, admission)?;
-    gate.changes.enter(event_id, Action::Held, rid, &caller.origin);
     view(event, rid, &Hold { epoch, deadline, items: Items::Seats(seats.to_vec()) })
 }
 
@@ -282,7 +294,7 @@ fn abandon(gate: &Gate, event: EventId, attempt: Attempt, customer: CustomerId, 
     }
     // Beyond this many, holds are left to their deadlines.
     let Ok(turn) = gate.abandoning.clone().try_acquire_owned() else { return };
-    let link = gate.link.clone();
+    let (link, changes) = (gate.link.clone(), gate.changes.clone());
     tokio::spawn(async move {
         let _turn = turn;
         let keys = EventKeys::of(event);
@@ -290,12 +302,14 @@ fn abandon(gate: &Gate, event: EventId, attempt: Attempt, customer: CustomerId, 
         let mut missing = 0;
         for _ in 0..ABANDON_TRIES_MAX {
             tokio::time::sleep(backoff.next_wait()).await;
-            match release_hold::call(&link, &keys, Release::Hold(rid), customer).await {
-                Err(ScriptError::Redis { .. } | ScriptError::Link(_)) => {}
+            let released = release_hold::call(&link, &keys, Release::Hold(rid), customer, &Origin::system()).await;
+            changes.note(event, 1);
+            match released {
+                Err(ScriptError::Redis { .. } | ScriptError::Link(_) | ScriptError::LogFull { .. }) => {}
                 // The release may have overtaken what it is to undo.
                 Ok(Err(HoldRefusal::NotFound)) if missing < ABANDON_MISSING_MAX => missing += 1,
                 released => {
-                    tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(_))), "abandoned");
+                    tracing::info!(event_id = %event, %rid, was_there = matches!(released, Ok(Ok(()))), "abandoned");
                     return;
                 }
             }

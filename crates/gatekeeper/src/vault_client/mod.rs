@@ -11,7 +11,8 @@ use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, N
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
     Batch, Booking, BookingAnswer, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
-    JournalWakes, KeyRecord, LogBatch, NewKeyRecord, Outcome, Projection, ResolveRequest, VaultAudit, Verdict,
+    JournalWakes, KeyRecord, LoggedChange, LoggedChanges, NewKeyRecord, Outcome, Projection, ResolveRequest,
+    VaultAudit, Verdict,
 };
 use contract::{ApiKeyId, CustomerId, EventId, Origin, ReservationId, paths};
 use reqwest::Method;
@@ -182,9 +183,10 @@ impl VaultClient {
         self.ask(Method::POST, paths::AUDIT_LOG, Some(filter), REPLY_WAIT).await
     }
 
-    /// Enters changes into the audit log; the same batch as often as it takes.
-    pub async fn enter_changes(&self, batch: &LogBatch) -> Result<(), VaultError> {
-        self.ask(Method::POST, paths::AUDIT_LOG_CHANGES, Some(batch), REPLY_WAIT).await
+    /// Enters changes of an event's holds into the audit log; the same ones as often as it takes.
+    pub async fn enter_changes(&self, event: EventId, changes: Vec<LoggedChange>) -> Result<(), VaultError> {
+        let body = LoggedChanges { changes };
+        self.ask(Method::POST, &paths::changes(event), Some(&body), REPLY_WAIT).await
     }
 
     /// Whether the vault can do its work.

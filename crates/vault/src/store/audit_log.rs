@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::api::{Action, LogEntry, LogFilter, LogPage};
-use contract::internal::LogBatch;
+use contract::internal::LoggedChange;
 use contract::{EventId, Origin};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,10 +25,10 @@ const INSERT_MADE_BEFORE: &str = "INSERT INTO audit_log (event_id, actions, acto
 const READ: &str = "SELECT entry_no, place, COALESCE(change.made_at, changed_at) AS at, event_id, action, actor_kind, actor, subject, \
     request_id, detail FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids, audit_log.made_at) \
     WITH ORDINALITY AS change (action, actor_kind, actor, subject, request_id, made_at, place)";
-// Nobody sends a batch again after half an hour; those known for an hour make way, a few at a time.
-const REMEMBER: &str = "WITH over AS (DELETE FROM log_batches WHERE batch_id IN (SELECT batch_id FROM log_batches \
-    WHERE arrived_at < now() - interval '1 hour' ORDER BY arrived_at LIMIT 16 FOR UPDATE SKIP LOCKED)) \
-    INSERT INTO log_batches (batch_id) VALUES ($1) ON CONFLICT DO NOTHING";
+const BEGIN_EPOCH: &str =
+    "INSERT INTO entered_changes (event_id, epoch, number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
+const LOCK_EPOCH: &str = "SELECT number FROM entered_changes WHERE event_id = $1 AND epoch = $2 FOR UPDATE";
+const ADVANCE_EPOCH: &str = "UPDATE entered_changes SET number = $3 WHERE event_id = $1 AND epoch = $2";
 /// Pages that are read at a time: an operator who looks for something rare is not to take the connections that bookings need.
 pub(super) const READS_MAX: usize = 2;
 
@@ -80,26 +80,44 @@ pub(super) async fn enter(
     expect_rows("enter a change into the audit log", 1, tx.execute(&statement, &parameters).await?)
 }
 
+async fn enter_made_before(
+    tx: &deadpool_postgres::Transaction<'_>,
+    event: EventId,
+    changes: &[&LoggedChange],
+) -> Result<(), StoreError> {
+    let mut columns = Changes::default();
+    for change in changes {
+        columns.push(change.action, &change.origin, change.subject.0);
+    }
+    let made_at: Vec<Timestamp> = changes.iter().map(|change| change.at).collect();
+    let Changes { actions, kinds, actors, subjects, requests } = &columns;
+    let parameters: [&(dyn ToSql + Sync); 7] = [&event.0, actions, kinds, actors, subjects, requests, &made_at];
+    let statement = tx.prepare_cached(INSERT_MADE_BEFORE).await?;
+    expect_rows("enter changes into the audit log", 1, tx.execute(&statement, &parameters).await?)
+}
+
 impl Store {
-    /// Enters changes that were made without the vault; a batch that was entered before is not entered again.
-    pub async fn enter_changes(&self, batch: &LogBatch) -> Result<(), StoreError> {
-        let mut of_events: BTreeMap<EventId, (Changes<'_>, Vec<Timestamp>)> = BTreeMap::new();
-        for change in &batch.changes {
-            let (changes, made_at) = of_events.entry(change.event_id).or_default();
-            changes.push(change.action, &change.origin, change.subject.0);
-            made_at.push(change.at);
+    /// Enters changes of an event's holds, which were made without the vault; those that were entered before are not entered again.
+    pub async fn enter_changes(&self, event: EventId, changes: &[LoggedChange]) -> Result<(), StoreError> {
+        let mut of_epochs: BTreeMap<i64, Vec<&LoggedChange>> = BTreeMap::new();
+        for change in changes {
+            of_epochs.entry(change.epoch).or_default().push(change);
         }
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
-        let remember = tx.prepare_cached(REMEMBER).await?;
-        if tx.execute(&remember, &[&batch.batch_id]).await? == 0 {
-            return Ok(());
-        }
-        let insert = tx.prepare_cached(INSERT_MADE_BEFORE).await?;
-        for (event, (changes, made_at)) in &of_events {
-            let Changes { actions, kinds, actors, subjects, requests } = changes;
-            let parameters: [&(dyn ToSql + Sync); 7] = [&event.0, actions, kinds, actors, subjects, requests, made_at];
-            expect_rows("enter changes into the audit log", 1, tx.execute(&insert, &parameters).await?)?;
+        // Oldest first, so that two gatekeepers with the same changes never wait for each other in a circle.
+        for (epoch, mut changes) in of_epochs {
+            tx.execute(&tx.prepare_cached(BEGIN_EPOCH).await?, &[&event.0, &epoch]).await?;
+            let row = tx.query_one(&tx.prepare_cached(LOCK_EPOCH).await?, &[&event.0, &epoch]).await?;
+            let entered: i64 = row.get("number");
+            changes.retain(|change| change.number > entered);
+            let (Some(first), Some(last)) = (changes.first(), changes.last()) else { continue };
+            if first.number != entered + 1 {
+                let missing = first.number - entered - 1;
+                tracing::warn!(event_id = %event, epoch, missing, "changes of holds are missing from the audit log");
+            }
+            tx.execute(&tx.prepare_cached(ADVANCE_EPOCH).await?, &[&event.0, &epoch, &last.number]).await?;
+            enter_made_before(&tx, event, &changes).await?;
         }
         Ok(tx.commit().await?)
     }

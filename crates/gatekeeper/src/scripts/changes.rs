@@ -1,0 +1,97 @@
+//! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:kind:actor:request`.
+
+use std::time::Duration;
+
+use contract::api::Action;
+use contract::internal::LoggedChange;
+use contract::origin::ActorKind;
+use contract::{Origin, ReservationId};
+use jiff::Timestamp;
+
+use super::ScriptError;
+use super::call::new_command;
+use super::registry::query;
+use crate::keys::EventKeys;
+use crate::link::Link;
+
+/// How long a replica that enters changes may be silent before another takes over.
+const ENTERING: Duration = Duration::from_secs(3);
+
+/// Who caused a change, as scripts take it.
+pub(super) fn origin(origin: &Origin) -> String {
+    let actor = origin.actor.map(|actor| actor.to_string()).unwrap_or_default();
+    format!("{}:{actor}:{}", origin.kind.as_str(), origin.request_id)
+}
+
+/// An event's oldest changes, at most so many; `None` for what no script has written.
+pub async fn read(link: &Link, keys: &EventKeys, most: usize) -> Result<Vec<Option<LoggedChange>>, ScriptError> {
+    let mut command = new_command("LRANGE");
+    command.arg(keys.changes()).arg(0).arg(most.saturating_sub(1));
+    let texts: Vec<Vec<u8>> = query(link, keys.changes(), "read_changes", &command).await?;
+    Ok(texts.iter().map(|text| parse(std::str::from_utf8(text).ok()?)).collect())
+}
+
+/// How many changes wait.
+pub async fn count(link: &Link, keys: &EventKeys) -> Result<i64, ScriptError> {
+    let mut command = new_command("LLEN");
+    command.arg(keys.changes());
+    query(link, keys.changes(), "count_changes", &command).await
+}
+
+/// Makes this replica the one that enters the event's changes; false if another is at it.
+pub async fn claim(link: &Link, keys: &EventKeys) -> Result<bool, ScriptError> {
+    let mut command = new_command("SET");
+    command.arg(keys.entering()).arg(1).arg("NX").arg("PX").arg(ENTERING.as_millis().to_string());
+    Ok(query::<Option<String>>(link, keys.entering(), "claim_changes", &command).await?.is_some())
+}
+
+/// Lets others enter the event's changes.
+pub async fn let_go(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
+    let mut command = new_command("DEL");
+    command.arg(keys.entering());
+    let _: i64 = query(link, keys.entering(), "let_go_of_changes", &command).await?;
+    Ok(())
+}
+
+/// Reads what `lua/ledger.lua` writes.
+fn parse(text: &str) -> Option<LoggedChange> {
+    let mut parts = text.splitn(8, ':');
+    let mut next = || parts.next();
+    let (epoch, number) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    let at = Timestamp::from_millisecond(next()?.parse().ok()?).ok()?;
+    let action = next()?;
+    let action = Action::ALL.iter().copied().find(|known| known.as_str() == action)?;
+    let subject: ReservationId = next()?.parse().ok()?;
+    let kind = next()?;
+    let kind = ActorKind::ALL.iter().copied().find(|known| known.as_str() == kind)?;
+    let actor = match next()? {
+        "" => None,
+        actor => Some(actor.parse().ok()?),
+    };
+    let origin = Origin { kind, actor, request_id: next()?.to_owned() };
+    Some(LoggedChange { epoch, number, at, action, subject, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_a_script_writes_of_a_change_is_read_as_it_was_meant() {
+        let (rid, customer) = (ReservationId::fresh(), Uuid::now_v7());
+        let caller = Origin { kind: ActorKind::ApiKey, actor: Some(customer), request_id: "a:b-c.d".into() };
+        let read = |action: &str, origin: &str| parse(&format!("3:17:1766000000123:{action}:{rid}:{origin}"));
+        let held = read("held", &origin(&caller)).unwrap();
+        assert_eq!((held.epoch, held.number, held.at.as_millisecond()), (3, 17, 1_766_000_000_123));
+        assert_eq!((held.action, held.subject, held.origin), (Action::Held, rid, caller));
+        assert_eq!(read("expired", "system::").unwrap().origin, Origin::system());
+        for wrong in
+            [read("stolen", "system::"), read("held", "nobody::"), read("held", "system:x:"), read("held", "system")]
+        {
+            assert_eq!(wrong, None);
+        }
+        assert_eq!(parse(""), None);
+    }
+}
