@@ -38,12 +38,16 @@ local is_hold = ARGV[6] == 'h'
 if is_hold and not can_log() then
   return { LOG_FULL }
 end
+-- What ran out and cannot be taken back now is neither sold out nor anybody's.
+local function is_stuck()
+  return redis.call('ZCOUNT', DUE, '-inf', int(now)) > 0 and not can_log()
+end
 if available < quantity and reclaim(now) then
   publish()
   available = tonumber(redis.call('HGET', META, 't:' .. tier))
 end
 if available < quantity then
-  return { SOLD_OUT, epoch, math.max(available, 0) }
+  return is_stuck() and { LOG_FULL } or { SOLD_OUT, epoch, math.max(available, 0) }
 end
 local owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
 if owned + quantity > tonumber(meta[6]) and reclaim(now) then
@@ -52,7 +56,7 @@ if owned + quantity > tonumber(meta[6]) and reclaim(now) then
   owned = tonumber(redis.call('HGET', CUSTOMERS, customer) or 0)
 end
 if owned + quantity > tonumber(meta[6]) then
-  return { LIMIT, epoch, owned }
+  return is_stuck() and { LOG_FULL } or { LIMIT, epoch, owned }
 end
 
 local entry = {

@@ -3,7 +3,7 @@
 -- is entered.
 --
 -- ARGV  1 run_id   2 epoch   3 number of the last one   4 most changes to look at
--- Reply {OK, changes forgotten, changes that still wait}
+-- Reply {OK, changes that still wait}
 
 local epoch, number, known = tonumber(ARGV[2]), tonumber(ARGV[3]), 0
 for _, text in ipairs(redis.call('LRANGE', CHANGES, 0, tonumber(ARGV[4]) - 1)) do
@@ -16,4 +16,4 @@ for _, text in ipairs(redis.call('LRANGE', CHANGES, 0, tonumber(ARGV[4]) - 1)) d
   known = known + 1
 end
 redis.call('LTRIM', CHANGES, known, -1)
-return { OK, known, redis.call('LLEN', CHANGES) }
+return { OK, redis.call('LLEN', CHANGES) }

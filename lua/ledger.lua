@@ -5,7 +5,7 @@ local EXPIRED_KEPT_MS = 60000
 -- Expired holds taken back on the way by a script that needs inventory; the sweep takes the rest.
 local RECLAIM_MAX = 32
 -- Changes that wait for the vault: while there are as many, no hold is made or changed, because each change has its
--- entry in the audit log. A call adds some hundreds at most.
+-- entry in the audit log. A call adds some hundreds at most; a load, as many as there are holds.
 local CHANGES_MAX = 250000
 -- Nobody's doing.
 local BY_SYSTEM = 'system::'
@@ -79,9 +79,12 @@ local function can_log()
   return redis.call('LLEN', CHANGES) < CHANGES_MAX
 end
 
--- Enters a change of a hold, in the same step as the change. `origin` says who caused it, as the caller put it.
+-- Enters a change of a hold, in the same step as the change. `origin` says who caused it, as the caller put it. Numbers
+-- come from the clock and only ever grow: a server that goes on from an older copy gives none that was given before.
 local function log(action, rid, origin, now)
-  local number = redis.call('HINCRBY', META, 'changes', 1)
+  local last = tonumber(redis.call('HGET', META, 'last_change') or 0)
+  local number = int(math.max(last + 1, now * 1000))
+  redis.call('HSET', META, 'last_change', number)
   redis.call('RPUSH', CHANGES, table.concat({ epoch_now, number, int(now), action, rid, origin }, ':'))
 end
 

@@ -9,13 +9,10 @@ local there = redis.call('HMGET', META, 'epoch', 'feed_seq')
 if there[1] and tonumber(there[1]) >= tonumber(ARGV[2]) then
   return { STALE, there[1] }
 end
-local ended = {}
-if there[1] then
-  local ledger = redis.call('HGETALL', LEDGER)
-  for at = 1, #ledger, 2 do
-    if parse(ledger[at + 1]).state == 'h' then
-      ended[#ended + 1] = ledger[at]
-    end
+local ended, ledger = {}, redis.call('HGETALL', LEDGER)
+for at = 1, #ledger, 2 do
+  if parse(ledger[at + 1]).state == 'h' then
+    ended[#ended + 1] = ledger[at]
   end
 end
 redis.call('UNLINK', META, LEDGER, DUE, CUSTOMERS, SEATS, MAP)

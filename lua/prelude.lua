@@ -2,8 +2,8 @@
 -- unless the script names another place for that by a line `--@ ledger`: what is answered before costs less.
 --
 -- KEYS, the same for every script and all of one event, so that they share a Redis Cluster slot:
---   1 meta       HASH    epoch, run_id, loaded_at_ms, sale window and state, limit, applied_seq, feed_seq, changes,
---                        seats_total, seats_available, and t:<tier id> -> tickets available
+--   1 meta       HASH    epoch, run_id, loaded_at_ms, sale window and state, limit, applied_seq, feed_seq,
+--                        last_change, seats_total, seats_available, and t:<tier id> -> tickets available
 --   2 ledger     HASH    rid -> entry (below): every attempt that has inventory and no verdict yet
 --   3 due        ZSET    rid -> the time in ms at which its entry needs attention
 --   4 customers  HASH    customer id -> tickets held, committing and sold

@@ -7,7 +7,7 @@
 -- Reply {OK, epoch, applied_seq, milliseconds until the next entry is due or -1, changes that the audit log does not
 --       have yet, overdue rid…} | {NOT_LOADED}
 
--- Until it is worth another look when holds cannot end.
+-- Until holds that cannot end are looked at again.
 local STUCK_MS = 200
 
 local meta = load_meta('applied_seq')

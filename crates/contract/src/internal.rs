@@ -382,7 +382,7 @@ pub struct LoggedChanges {
 pub struct LoggedChange {
     /// The generation of the inventory it was made in.
     pub epoch: i64,
-    /// Its place among that epoch's changes, from 1, without gaps.
+    /// Its place among that epoch's changes; they only grow.
     pub number: i64,
     /// When it was made, by Redis' clock.
     pub at: Timestamp,

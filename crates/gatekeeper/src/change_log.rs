@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chassis::retry::Backoff;
 use contract::EventId;
-use contract::internal::LOGGED_CHANGES_MAX;
+use contract::internal::{LOGGED_CHANGES_MAX, LoggedChange};
 use futures_util::{StreamExt as _, stream};
 use prometheus::{IntCounter, IntGauge};
 use tokio::sync::{Notify, oneshot};
@@ -30,7 +30,7 @@ const RETRY_LONGEST: Duration = Duration::from_secs(1);
 /// Events whose changes are brought at a time.
 const EVENTS_MAX: usize = 8;
 /// Requests for one event in one go: the others come before its next ones.
-const PAGES_MAX: usize = 64;
+const PAGES_MAX: usize = 16;
 /// How long a replica that is stopping waits for what it knows of; others find the rest.
 const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
@@ -76,16 +76,23 @@ impl ChangeLog {
 
     /// Changes of this event, so many at the least, may not be in the log.
     pub fn note(&self, event: EventId, at_least: i64) {
-        self.with(|state| note(&mut state.noted, event, at_least));
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // At the height of a sale it is said again and again.
+        if state.noted.get(&event).is_some_and(|known| *known >= at_least) {
+            return;
+        }
+        note(&mut state.noted, event, at_least);
+        self.0.waiting.set(state.waiting());
+        drop(state);
         self.0.wake.notify_one();
     }
 
-    /// Waits until what was noted so far is in the log, a bounded time.
+    /// Brings what was noted so far once, waiting a bounded time.
     pub async fn flush(&self) {
         let (done, is_done) = oneshot::channel();
         self.with(|state| state.flushes.push(done));
         self.0.wake.notify_one();
-        if timeout(FLUSH_WAIT, is_done).await.is_err() {
+        if timeout(FLUSH_WAIT, is_done).await.is_err() || self.with(|state| state.waiting() > 0) {
             tracing::warn!("changes of holds are not in the audit log yet; another replica will bring them");
         }
     }
@@ -93,7 +100,7 @@ impl ChangeLog {
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
-        self.0.waiting.set(state.noted.values().chain(state.under_way.values()).sum());
+        self.0.waiting.set(state.waiting());
         result
     }
 
@@ -130,7 +137,8 @@ impl ChangeLog {
     async fn bring(&self, event: EventId) -> Result<i64, BringError> {
         let (link, keys) = (&self.0.link, EventKeys::of(event));
         let waiting = changes::count(link, &keys).await?;
-        if waiting == 0 || !changes::claim(link, &keys).await? {
+        // A Redis that has no memory left refuses the claim, and is helped by what follows.
+        if waiting == 0 || !changes::claim(link, &keys).await.unwrap_or(true) {
             return Ok(waiting);
         }
         let brought = self.bring_pages(event, &keys).await;
@@ -143,35 +151,58 @@ impl ChangeLog {
         let mut waiting = 0;
         for _ in 0..PAGES_MAX {
             let page = changes::read(&self.0.link, keys, LOGGED_CHANGES_MAX).await?;
-            let count = page.len();
-            let known: Vec<_> = page.into_iter().flatten().collect();
-            let mut lost = count - known.len();
-            let newest = known.last().map_or((0, 0), |change| (change.epoch, change.number));
-            if !known.is_empty() {
-                let entering = known.len();
-                match self.0.vault.enter_changes(event, known).await {
-                    Ok(()) => {}
-                    Err(error) if is_final(&error) => {
-                        tracing::error!(%error, event_id = %event, "the vault does not take changes of holds");
-                        lost += entering;
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            waiting = forget_changes::call(&self.0.link, keys, newest, count).await?;
+            let mut lost = page.lines - page.changes.len();
+            lost += self.enter(event, page.changes).await?;
+            waiting = forget_changes::call(&self.0.link, keys, page.newest, page.lines).await?;
             if lost > 0 {
                 tracing::error!(event_id = %event, lost, "changes of holds will never be in the audit log");
                 self.0.lost.inc_by(lost as u64);
             }
-            if waiting == 0 {
+            // What came meanwhile is gathered first.
+            if page.lines < LOGGED_CHANGES_MAX {
                 break;
             }
+            changes::renew(&self.0.link, keys).await?;
         }
         Ok(waiting)
+    }
+
+    /// Has the vault enter changes; says how many it will never take.
+    async fn enter(&self, event: EventId, changes: Vec<LoggedChange>) -> Result<usize, VaultError> {
+        let mut lost = 0;
+        let mut parts = vec![changes];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match self.0.vault.enter_changes(event, &part).await {
+                Ok(()) => {}
+                // One is wrong; the others are not to be lost with it.
+                Err(error) if is_final(&error) && part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+                Err(error) if is_final(&error) => {
+                    tracing::error!(%error, event_id = %event, change = ?part, "the vault does not take a change of a hold");
+                    lost += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lost)
     }
 }
 
 impl State {
+    /// Changes that may not be in the log yet.
+    fn waiting(&self) -> i64 {
+        let of_noted =
+            self.noted.iter().map(|(event, known)| self.under_way.get(event).map_or(*known, |now| *known.max(now)));
+        let of_others =
+            self.under_way.iter().filter(|(event, _)| !self.noted.contains_key(event)).map(|(_, known)| known);
+        of_noted.sum::<i64>() + of_others.sum::<i64>()
+    }
+
     /// What became of the events that were under way; those with changes left are noted again. Says whether any failed.
     fn take(&mut self, brought: Vec<(EventId, Result<i64, BringError>)>) -> bool {
         let mut has_failed = false;

@@ -147,6 +147,8 @@ async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Optio
             if gate.catalog.remembered(event).is_some_and(|event| event.is_over(Timestamp::now())) =>
         {
             positions.forget(event);
+            // It is retired once all is in the log.
+            gate.changes.note(event, 1);
             return None;
         }
         Err(error) => {

@@ -1,7 +1,5 @@
 //! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:kind:actor:request`.
 
-use std::time::Duration;
-
 use contract::api::Action;
 use contract::internal::LoggedChange;
 use contract::origin::ActorKind;
@@ -14,8 +12,8 @@ use super::registry::query;
 use crate::keys::EventKeys;
 use crate::link::Link;
 
-/// How long a replica that enters changes may be silent before another takes over.
-const ENTERING: Duration = Duration::from_secs(3);
+/// How long a replica that enters changes may be silent before another takes over. Two at once do work twice, and no harm.
+const ENTERING_MS: u64 = 5_000;
 
 /// Who caused a change, as scripts take it.
 pub(super) fn origin(origin: &Origin) -> String {
@@ -23,12 +21,28 @@ pub(super) fn origin(origin: &Origin) -> String {
     format!("{}:{actor}:{}", origin.kind.as_str(), origin.request_id)
 }
 
-/// An event's oldest changes, at most so many; `None` for what no script has written.
-pub async fn read(link: &Link, keys: &EventKeys, most: usize) -> Result<Vec<Option<LoggedChange>>, ScriptError> {
+/// An event's oldest changes.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Lines that were read.
+    pub lines: usize,
+    /// Those of them that are changes.
+    pub changes: Vec<LoggedChange>,
+    /// The last line's epoch and number, of those that have them.
+    pub newest: (i64, i64),
+}
+
+/// Reads an event's oldest changes, at most so many.
+pub async fn read(link: &Link, keys: &EventKeys, most: usize) -> Result<Page, ScriptError> {
     let mut command = new_command("LRANGE");
     command.arg(keys.changes()).arg(0).arg(most.saturating_sub(1));
     let texts: Vec<Vec<u8>> = query(link, keys.changes(), "read_changes", &command).await?;
-    Ok(texts.iter().map(|text| parse(std::str::from_utf8(text).ok()?)).collect())
+    let texts: Vec<_> = texts.iter().map(|text| String::from_utf8_lossy(text)).collect();
+    Ok(Page {
+        lines: texts.len(),
+        changes: texts.iter().filter_map(|text| parse(text)).collect(),
+        newest: texts.iter().rev().find_map(|text| place(text)).unwrap_or_default(),
+    })
 }
 
 /// How many changes wait.
@@ -41,8 +55,16 @@ pub async fn count(link: &Link, keys: &EventKeys) -> Result<i64, ScriptError> {
 /// Makes this replica the one that enters the event's changes; false if another is at it.
 pub async fn claim(link: &Link, keys: &EventKeys) -> Result<bool, ScriptError> {
     let mut command = new_command("SET");
-    command.arg(keys.entering()).arg(1).arg("NX").arg("PX").arg(ENTERING.as_millis().to_string());
+    command.arg(keys.entering()).arg(1).arg("NX").arg("PX").arg(ENTERING_MS);
     Ok(query::<Option<String>>(link, keys.entering(), "claim_changes", &command).await?.is_some())
+}
+
+/// Keeps others from it for the full time again.
+pub async fn renew(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
+    let mut command = new_command("PEXPIRE");
+    command.arg(keys.entering()).arg(ENTERING_MS);
+    let _: i64 = query(link, keys.entering(), "renew_changes", &command).await?;
+    Ok(())
 }
 
 /// Lets others enter the event's changes.
@@ -51,6 +73,12 @@ pub async fn let_go(link: &Link, keys: &EventKeys) -> Result<(), ScriptError> {
     command.arg(keys.entering());
     let _: i64 = query(link, keys.entering(), "let_go_of_changes", &command).await?;
     Ok(())
+}
+
+/// A line's epoch and number, by which it is forgotten, whatever else it says.
+fn place(text: &str) -> Option<(i64, i64)> {
+    let mut parts = text.splitn(3, ':');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Reads what `lua/ledger.lua` writes.
@@ -93,5 +121,6 @@ mod tests {
             assert_eq!(wrong, None);
         }
         assert_eq!(parse(""), None);
+        assert_eq!([place("3:17:later:words"), place("3:x:"), place("")], [Some((3, 17)), None, None]);
     }
 }

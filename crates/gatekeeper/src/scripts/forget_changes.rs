@@ -17,5 +17,5 @@ pub async fn call(
 ) -> Result<i64, ScriptError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let reply = SCRIPT.call(link, keys, &[Arg::Int(epoch), Arg::Int(number), Arg::Int(count)]).await?;
-    if reply.code == code::OK { reply.int(2) } else { Err(reply.unknown()) }
+    if reply.code == code::OK { reply.int(1) } else { Err(reply.unknown()) }
 }

@@ -69,9 +69,10 @@ fn of_script(error: &ScriptError) -> ApiError {
             ApiError::new(Code::Internal, "The gatekeeper failed.")
         }
         ScriptError::NotLoaded { .. } => rebuilding(),
-        ScriptError::LogFull { .. } => {
-            ApiError::new(Code::Unavailable, "Holds cannot be made or changed while the audit log is behind.")
-        }
+        ScriptError::LogFull { .. } => ApiError::new(
+            Code::Unavailable,
+            "The audit log is behind, and nothing is held or given back without its entry. Try again in a moment.",
+        ),
         ScriptError::Link(_) | ScriptError::Redis { .. } => {
             tracing::warn!(%error, "Redis failed");
             rebuilding()

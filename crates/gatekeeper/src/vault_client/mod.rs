@@ -25,6 +25,8 @@ pub use transport::VaultError;
 
 /// Longest wait for a reply. The vault's own bounds are shorter, so that it is the one to say what went wrong.
 const REPLY_WAIT: Duration = Duration::from_secs(20);
+/// Others' changes wait behind these.
+const CHANGES_WAIT: Duration = Duration::from_secs(3);
 /// Longest wait for idempotency keys.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
 /// Longest wait for the list of API keys.
@@ -184,9 +186,9 @@ impl VaultClient {
     }
 
     /// Enters changes of an event's holds into the audit log; the same ones as often as it takes.
-    pub async fn enter_changes(&self, event: EventId, changes: Vec<LoggedChange>) -> Result<(), VaultError> {
-        let body = LoggedChanges { changes };
-        self.ask(Method::POST, &paths::changes(event), Some(&body), REPLY_WAIT).await
+    pub async fn enter_changes(&self, event: EventId, changes: &[LoggedChange]) -> Result<(), VaultError> {
+        let body = LoggedChanges { changes: changes.to_vec() };
+        self.ask(Method::POST, &paths::changes(event), Some(&body), CHANGES_WAIT).await
     }
 
     /// Whether the vault can do its work.

@@ -129,6 +129,7 @@ pub struct Store {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     log_reads: Arc<Semaphore>,
+    log_writes: Arc<Semaphore>,
 }
 
 impl Store {
@@ -160,7 +161,9 @@ impl Store {
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, config, tls, log_reads: Arc::new(Semaphore::new(audit_log::READS_MAX)) })
+        let turns = |at_a_time| Arc::new(Semaphore::new(at_a_time));
+        let (log_reads, log_writes) = (turns(audit_log::READS_MAX), turns(audit_log::WRITES_MAX));
+        Ok(Self { pool, config, tls, log_reads, log_writes })
     }
 
     async fn client(&self) -> Result<Object, StoreError> {
