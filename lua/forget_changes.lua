@@ -1,6 +1,6 @@
 -- Forgets changes of holds that the audit log has: the oldest ones, up to the one that is named. Asked again, or by
--- another who entered the same, it does nothing more. It does not ask whose inventory is loaded: what was entered once
--- is entered.
+-- another who entered the same, it takes no further change. It does not ask whose inventory is loaded: what was entered
+-- once is entered.
 --
 -- ARGV  1 run_id   2 epoch   3 number of the last one   4 most changes to look at
 -- Reply {OK, changes that still wait}

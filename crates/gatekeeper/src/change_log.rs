@@ -151,6 +151,9 @@ impl ChangeLog {
         let mut waiting = 0;
         for _ in 0..PAGES_MAX {
             let page = changes::read(&self.0.link, keys, LOGGED_CHANGES_MAX).await?;
+            if page.lines == 0 {
+                return Ok(0);
+            }
             let mut lost = page.lines - page.changes.len();
             lost += self.enter(event, page.changes).await?;
             waiting = forget_changes::call(&self.0.link, keys, page.newest, page.lines).await?;

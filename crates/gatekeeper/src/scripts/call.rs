@@ -82,7 +82,7 @@ impl LuaScript {
     }
 
     /// Calls it once, and once more if the first reply was lost, over a new connection if that broke: every script is
-    /// idempotent by rid. A connection that stays silent twice is given up.
+    /// idempotent by rid (an extension has one more entry in the audit log). A connection that stays silent twice is given up.
     pub async fn call(&self, link: &Link, keys: &EventKeys, arguments: &[Arg<'_>]) -> Result<Reply, ScriptError> {
         let given = arguments.len() + 1;
         debug_assert!(given == self.arguments || (self.takes_more && given > self.arguments), "{}: {given}", self.name);
