@@ -2,7 +2,7 @@
 //!
 //! Scripts write each into Redis in the step that makes it, so there is no change without its entry, and none is lost with a
 //! gatekeeper. From there a gatekeeper brings them to the vault a moment later, together, and forgets them there once the vault
-//! has them; so a hold is not slower for it and does not need the vault. Whoever changed something says so here; what nobody
+//! has them; so a hold does not wait for the vault, or need it. Whoever changed something says so here; what nobody
 //! who lives has said, the sweep finds.
 
 use std::collections::HashMap;
