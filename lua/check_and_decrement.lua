@@ -72,7 +72,7 @@ say_tier(tier, redis.call('HINCRBY', META, 't:' .. tier, -quantity))
 redis.call('HINCRBY', CUSTOMERS, customer, quantity)
 keep(rid, entry)
 if is_hold then
-  log('held', rid, ARGV[9], now)
+  log('held', rid, entry, ARGV[9], now)
 end
 publish()
 return { OK, epoch, int(entry.deadline) }

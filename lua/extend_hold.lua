@@ -21,5 +21,5 @@ end
 
 entry.deadline = math.max(entry.deadline, math.min(now + tonumber(ARGV[4]), entry.cap))
 keep(rid, entry)
-log('extended', rid, ARGV[5], now)
+log('extended', rid, entry, ARGV[5], now)
 return { OK, meta[2], int(entry.deadline), entry.tier, entry.quantity, entry.seats }

@@ -79,6 +79,6 @@ end
 redis.call('HINCRBY', META, 'seats_available', -#seats)
 redis.call('HINCRBY', CUSTOMERS, customer, #seats)
 keep(rid, entry)
-log('held', rid, ARGV[6], now)
+log('held', rid, entry, ARGV[6], now)
 publish()
 return { OK, epoch, int(entry.deadline) }

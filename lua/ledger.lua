@@ -79,13 +79,35 @@ local function can_log()
   return redis.call('LLEN', CHANGES) < CHANGES_MAX
 end
 
--- Enters a change of a hold, in the same step as the change. `origin` says who caused it, as the caller put it. Numbers
--- come from the clock and only ever grow: a server that goes on from an older copy gives none that was given before.
-local function log(action, rid, origin, now)
+-- Enters a change of a hold, in the same step as the change: of all that `entry` takes, or of this one of its seats.
+-- `origin` says who caused it, as the caller put it. Numbers come from the clock and only ever grow: a server that goes
+-- on from an older copy gives none that was given before.
+local function log(action, rid, entry, origin, now, seat)
   local last = tonumber(redis.call('HGET', META, 'last_change') or 0)
   local number = int(math.max(last + 1, now * 1000))
   redis.call('HSET', META, 'last_change', number)
-  redis.call('RPUSH', CHANGES, table.concat({ epoch_now, number, int(now), action, rid, origin }, ':'))
+  redis.call('RPUSH', CHANGES, table.concat({
+    epoch_now, number, int(now), action, rid, entry.tier, seat and 1 or entry.quantity, seat or entry.seats, origin,
+  }, ':'))
+end
+
+-- The holds that end when the ledger is forgotten as a whole, by rid. Those that are being booked are among them: the
+-- vault has decided on each before the inventory is counted anew, and leaves out the ends of those it has booked.
+local function holds_that_end()
+  local ended, ledger = {}, redis.call('HGETALL', LEDGER)
+  for at = 1, #ledger, 2 do
+    local entry = parse(ledger[at + 1])
+    if entry.state ~= 'x' and entry.cap > 0 then
+      ended[ledger[at]] = entry
+    end
+  end
+  return ended
+end
+
+local function log_ends(ended, now)
+  for rid, entry in pairs(ended) do
+    log('expired', rid, entry, BY_SYSTEM, now)
+  end
 end
 
 local function give_back_tier(tier, quantity)
@@ -123,7 +145,7 @@ local function expire(rid, entry, now)
   entry.state, entry.deadline = 'x', now + EXPIRED_KEPT_MS
   keep(rid, entry)
   if entry.cap > 0 then
-    log('expired', rid, BY_SYSTEM, now)
+    log('expired', rid, entry, BY_SYSTEM, now)
   end
 end
 

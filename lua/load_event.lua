@@ -9,12 +9,7 @@ local there = redis.call('HMGET', META, 'epoch', 'feed_seq')
 if there[1] and tonumber(there[1]) >= tonumber(ARGV[2]) then
   return { STALE, there[1] }
 end
-local ended, ledger = {}, redis.call('HGETALL', LEDGER)
-for at = 1, #ledger, 2 do
-  if parse(ledger[at + 1]).state == 'h' then
-    ended[#ended + 1] = ledger[at]
-  end
-end
+local ended = holds_that_end()
 redis.call('UNLINK', META, LEDGER, DUE, CUSTOMERS, SEATS, MAP)
 
 local map, now = ARGV[9], now_ms()
@@ -36,8 +31,6 @@ for customer, tickets in string.gmatch(ARGV[12], '([^=,]+)=([^,]+)') do
   redis.call('HSET', CUSTOMERS, customer, tickets)
 end
 epoch_now = ARGV[2]
-for _, rid in ipairs(ended) do
-  log('expired', rid, BY_SYSTEM, now)
-end
+log_ends(ended, now)
 redis.call('SPUBLISH', FEED, ARGV[8] .. ' reload')
 return { OK, ARGV[2] }

@@ -38,12 +38,13 @@ end
 if #rest == 0 then
   give_back(rid, entry)
   forget(rid)
+  log('released', rid, entry, ARGV[5], now)
 else
   give_back_seats(rid, seat)
   count_customer(customer, -1)
   entry.seats, entry.quantity = table.concat(rest, ','), #rest
   keep(rid, entry)
+  log('released', rid, entry, ARGV[5], now, seat)
 end
-log('released', rid, ARGV[5], now)
 publish()
 return { OK, meta[2] }

@@ -390,6 +390,9 @@ pub struct LoggedChange {
     pub action: Action,
     /// The hold.
     pub subject: ReservationId,
+    /// What of it: all of a hold, or the seat of it that was given back.
+    #[serde(default)]
+    pub items: Option<Items>,
     /// Who did it, by which request.
     pub origin: Origin,
 }

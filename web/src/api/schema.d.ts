@@ -413,7 +413,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        Action: "held" | "extended" | "released" | "booked" | "confirmed" | "cancelled" | "expired" | "event_created" | "event_changed" | "api_key_created" | "api_key_revoked" | "profile_changed" | "profile_removed";
+        Action: "held" | "extended" | "released" | "booked" | "confirmed" | "cancelled" | "expired" | "event_created" | "event_changed" | "event_recounted" | "api_key_created" | "api_key_revoked" | "profile_changed" | "profile_removed";
         /**
          * @description `GET /events/{id}/activity`: attempts to take inventory, by how they ended, counted by all gatekeepers together and
          *     up to date within about a second. For watching, not for accounts: kept in Redis alone, and starting over with it.
@@ -893,7 +893,10 @@ export interface components {
              * @description When it was made: by Postgres' clock at the start of the transaction; of a hold, by Redis'.
              */
             at: string;
-            /** @description What was asked for, where that is not plain from the action. Never personal data. */
+            /**
+             * @description What was asked for, where that is not plain from the action; of a hold, its tickets or seats, or the seat that was given back of
+             *     several. Never personal data.
+             */
             detail?: unknown;
             /**
              * @description Its place: ask for what is `before` it.

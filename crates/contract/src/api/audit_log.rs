@@ -25,12 +25,14 @@ pub enum Action {
     Confirmed,
     /// Its owner gave it up.
     Cancelled,
-    /// It was not paid in time.
+    /// A hold ran out, or ended because its inventory was counted anew or its booking was refused; or a booking was not paid in time.
     Expired,
     /// An event was made.
     EventCreated,
     /// An event's sale or capacity was changed.
     EventChanged,
+    /// Its inventory was counted anew: every hold that was made before has ended.
+    EventRecounted,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was revoked.
@@ -53,6 +55,7 @@ impl Action {
         Self::Expired,
         Self::EventCreated,
         Self::EventChanged,
+        Self::EventRecounted,
         Self::ApiKeyCreated,
         Self::ApiKeyRevoked,
         Self::ProfileChanged,
@@ -72,6 +75,7 @@ impl Action {
             Self::Expired => "expired",
             Self::EventCreated => "event_created",
             Self::EventChanged => "event_changed",
+            Self::EventRecounted => "event_recounted",
             Self::ApiKeyCreated => "api_key_created",
             Self::ApiKeyRevoked => "api_key_revoked",
             Self::ProfileChanged => "profile_changed",
@@ -100,7 +104,8 @@ pub struct LogEntry {
     pub subject: Uuid,
     /// The id of the request, as in its reply's `X-Request-Id`.
     pub request_id: String,
-    /// What was asked for, where that is not plain from the action. Never personal data.
+    /// What was asked for, where that is not plain from the action; of a hold, its tickets or seats, or the seat that was given back of
+    /// several. Never personal data.
     pub detail: Option<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:kind:actor:request`.
+//! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:tier:quantity:seats:kind:actor:request`.
 
 use contract::api::Action;
 use contract::internal::LoggedChange;
@@ -6,9 +6,9 @@ use contract::origin::ActorKind;
 use contract::{Origin, ReservationId};
 use jiff::Timestamp;
 
-use super::ScriptError;
 use super::call::new_command;
 use super::registry::query;
+use super::{ScriptError, hold};
 use crate::keys::EventKeys;
 use crate::link::Link;
 
@@ -83,13 +83,14 @@ fn place(text: &str) -> Option<(i64, i64)> {
 
 /// Reads what `lua/ledger.lua` writes.
 fn parse(text: &str) -> Option<LoggedChange> {
-    let mut parts = text.splitn(8, ':');
+    let mut parts = text.splitn(11, ':');
     let mut next = || parts.next();
     let (epoch, number) = (next()?.parse().ok()?, next()?.parse().ok()?);
     let at = Timestamp::from_millisecond(next()?.parse().ok()?).ok()?;
     let action = next()?;
     let action = Action::ALL.iter().copied().find(|known| known.as_str() == action)?;
     let subject: ReservationId = next()?.parse().ok()?;
+    let items = hold::items(next()?, next()?.parse().ok()?, next()?)?;
     let kind = next()?;
     let kind = ActorKind::ALL.iter().copied().find(|known| known.as_str() == kind)?;
     let actor = match next()? {
@@ -97,24 +98,34 @@ fn parse(text: &str) -> Option<LoggedChange> {
         actor => Some(actor.parse().ok()?),
     };
     let origin = Origin { kind, actor, request_id: next()?.to_owned() };
-    Some(LoggedChange { epoch, number, at, action, subject, origin })
+    Some(LoggedChange { epoch, number, at, action, subject, items: Some(items), origin })
 }
 
 #[cfg(test)]
 mod tests {
+    use contract::internal::Items;
+    use contract::{Quantity, TierId};
     use uuid::Uuid;
 
     use super::*;
 
     #[test]
     fn what_a_script_writes_of_a_change_is_read_as_it_was_meant() {
-        let (rid, customer) = (ReservationId::fresh(), Uuid::now_v7());
+        let (rid, customer, tier) = (ReservationId::fresh(), Uuid::now_v7(), TierId::fresh());
         let caller = Origin { kind: ActorKind::ApiKey, actor: Some(customer), request_id: "a:b-c.d".into() };
-        let read = |action: &str, origin: &str| parse(&format!("3:17:1766000000123:{action}:{rid}:{origin}"));
+        let of = |items: &str, origin: &str| parse(&format!("3:17:1766000000123:held:{rid}:{items}:{origin}"));
+        let read = |action: &str, origin: &str| parse(&format!("3:17:1766000000123:{action}:{rid}:{tier}:2::{origin}"));
         let held = read("held", &origin(&caller)).unwrap();
         assert_eq!((held.epoch, held.number, held.at.as_millisecond()), (3, 17, 1_766_000_000_123));
         assert_eq!((held.action, held.subject, held.origin), (Action::Held, rid, caller));
+        assert_eq!(held.items, Some(Items::Tier(tier, Quantity::try_from(2).unwrap())));
         assert_eq!(read("expired", "system::").unwrap().origin, Origin::system());
+        let seats = |seats: &[u32]| Some(Items::Seats(seats.to_vec()));
+        assert_eq!(of(":2:5,16", "system::").unwrap().items, seats(&[5, 16]));
+        assert_eq!(of(":1:0", "system::").unwrap().items, seats(&[0]));
+        for wrong in [of(":1:", "system::"), of("x:1:", "system::"), of(&format!("{tier}:0:"), "system::")] {
+            assert_eq!(wrong, None);
+        }
         for wrong in
             [read("stolen", "system::"), read("held", "nobody::"), read("held", "system:x:"), read("held", "system")]
         {

@@ -1,7 +1,7 @@
 //! What the scripts about one hold have in common.
 
+use contract::Quantity;
 use contract::internal::Items;
-use contract::{Quantity, TierId};
 use jiff::Timestamp;
 
 use super::admission::deadline;
@@ -52,11 +52,15 @@ pub(crate) fn read(reply: &Reply) -> Result<Result<Hold, HoldRefusal>, ScriptErr
     if reply.code != code::OK {
         return HoldRefusal::read(reply).map(Err);
     }
-    let items = if reply.text(3)?.is_empty() {
-        let seats = reply.text(5)?.split(',').map(str::parse).collect::<Result<_, _>>();
-        Items::Seats(seats.map_err(|_| reply.unknown())?)
-    } else {
-        Items::Tier(TierId(reply.id(3)?), Quantity::try_from(reply.int(4)?).map_err(|_| reply.unknown())?)
-    };
+    let items = items(reply.text(3)?, reply.int(4)?, reply.text(5)?).ok_or_else(|| reply.unknown())?;
     Ok(Ok(Hold { epoch: reply.int(1)?, deadline: deadline(reply, 2)?, items }))
+}
+
+/// What an entry of the ledger takes, in the ledger's words: seats if there is no tier.
+pub(super) fn items(tier: &str, quantity: i64, seats: &str) -> Option<Items> {
+    if tier.is_empty() {
+        seats.split(',').map(str::parse).collect::<Result<_, _>>().ok().map(Items::Seats)
+    } else {
+        Some(Items::Tier(tier.parse().ok()?, Quantity::try_from(quantity).ok()?))
+    }
 }

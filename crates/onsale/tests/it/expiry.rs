@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use contract::EventId;
+use contract::api::Action;
+use contract::origin::ActorKind;
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use stack::client::Answer;
 
+use crate::hold_log::story;
 use crate::support::{SOON, System, eventually, hold, private, private_with, shared};
 
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
@@ -254,12 +257,16 @@ async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
     let (event, tier) = system.tier_event_with(4, brief).await;
     let guest = system.guest().await;
     assert_eq!(guest.buy(event, tier, 1).await.unwrap().status, 201);
+    let (left, left_tier) = system.tier_event_with(1, brief).await;
+    let held = hold(guest.hold_tier(left, left_tier, 1).await.unwrap()).hold_id;
     assert!(!is_retired(&system, event).await);
     let gone = async || is_retired(&system, event).await;
     eventually("it is gone from Redis", Duration::from_secs(40), gone).await;
     // The list does not bring it back.
     let listed = guest.get("/api/v1/events").await.unwrap().body;
-    assert_eq!(listed["items"][0]["tiers"][0]["available"], Value::Null, "{listed}");
+    let shown = listed["items"].as_array().unwrap().iter().find(|item| item["event_id"] == event.to_string()).unwrap();
+    assert_eq!(shown["tiers"][0]["available"], Value::Null, "{listed}");
+    assert!(!is_retired(&system, left).await, "somebody has a hold of it");
     // Asked for, it is there again for a while, as it was.
     let is_shown = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(3);
     eventually("it is shown with what is left", SOON, is_shown).await;
@@ -269,7 +276,13 @@ async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
         answer.code() == "not_bookable"
     };
     eventually("nobody can buy any more", SOON, answers).await;
-    // What a Redis that was killed has left of it goes, too.
+    // What another Redis has left goes, too, and a hold not without its entry.
+    let (meta, mut redis) = (format!("{{e:{left}}}:meta"), system.redis().await);
+    redis::cmd("HSET").arg(meta).arg("run_id").arg("another").exec_async(&mut redis).await.unwrap();
+    eventually("it is gone, too", SOON, async || is_retired(&system, left).await).await;
+    let ended = [(Action::Held, ActorKind::Customer), (Action::Expired, ActorKind::System)];
+    assert_eq!(story(&system, held.0).await, ended);
+    // So does what one that was killed has left.
     system.stack.kill(stack::Role::Redis).unwrap();
     eventually("Redis is back", SOON, async || !redis_is_down(&system).await).await;
     eventually("it is gone from Redis again", Duration::from_secs(40), gone).await;

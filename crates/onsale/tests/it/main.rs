@@ -16,6 +16,7 @@ mod failover;
 mod faults_of_others;
 mod fencing;
 mod front_door;
+mod hold_log;
 mod hostile;
 mod idempotency;
 mod lab;

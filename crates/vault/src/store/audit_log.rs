@@ -1,11 +1,7 @@
 //! The audit log.
 
-use std::collections::BTreeMap;
-
 use contract::api::{Action, LogEntry, LogFilter, LogPage};
-use contract::internal::LoggedChange;
 use contract::{EventId, Origin};
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -19,20 +15,13 @@ const LIMIT_MAX: u32 = 200;
 
 const INSERT: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids, detail) \
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const INSERT_MADE_BEFORE: &str = "INSERT INTO audit_log (event_id, actions, actor_kinds, actors, subjects, request_ids, made_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 // A row is one transaction; its changes are told apart by their place in it.
 const READ: &str = "SELECT entry_no, place, COALESCE(change.made_at, changed_at) AS at, event_id, action, actor_kind, actor, subject, \
-    request_id, detail FROM audit_log CROSS JOIN LATERAL unnest(actions, actor_kinds, actors, subjects, request_ids, audit_log.made_at) \
-    WITH ORDINALITY AS change (action, actor_kind, actor, subject, request_id, made_at, place)";
-const BEGIN_EPOCH: &str =
-    "INSERT INTO entered_changes (event_id, epoch, number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
-const LOCK_EPOCH: &str = "SELECT number FROM entered_changes WHERE event_id = $1 AND epoch = $2 FOR UPDATE";
-const ADVANCE_EPOCH: &str = "UPDATE entered_changes SET number = $3 WHERE event_id = $1 AND epoch = $2";
+    request_id, COALESCE(change.detail, audit_log.detail) AS detail FROM audit_log CROSS JOIN LATERAL \
+    unnest(actions, actor_kinds, actors, subjects, request_ids, audit_log.made_at, details) \
+    WITH ORDINALITY AS change (action, actor_kind, actor, subject, request_id, made_at, detail, place)";
 /// Pages that are read at a time: an operator who looks for something rare is not to take the connections that bookings need.
 pub(super) const READS_MAX: usize = 2;
-/// Requests with changes of holds that are entered at a time, for the same reason.
-pub(super) const WRITES_MAX: usize = 2;
 
 /// What one transaction changed, as columns.
 #[derive(Debug, Default)]
@@ -82,45 +71,7 @@ pub(super) async fn enter(
     expect_rows("enter a change into the audit log", 1, tx.execute(&statement, &parameters).await?)
 }
 
-async fn enter_made_before(
-    tx: &deadpool_postgres::Transaction<'_>,
-    event: EventId,
-    changes: &[&LoggedChange],
-) -> Result<(), StoreError> {
-    let mut columns = Changes::default();
-    for change in changes {
-        columns.push(change.action, &change.origin, change.subject.0);
-    }
-    let made_at: Vec<Timestamp> = changes.iter().map(|change| change.at).collect();
-    let Changes { actions, kinds, actors, subjects, requests } = &columns;
-    let parameters: [&(dyn ToSql + Sync); 7] = [&event.0, actions, kinds, actors, subjects, requests, &made_at];
-    let statement = tx.prepare_cached(INSERT_MADE_BEFORE).await?;
-    expect_rows("enter changes into the audit log", 1, tx.execute(&statement, &parameters).await?)
-}
-
 impl Store {
-    /// Enters changes of an event's holds, which were made without the vault; those that were entered before are not entered again.
-    pub async fn enter_changes(&self, event: EventId, changes: &[LoggedChange]) -> Result<(), StoreError> {
-        let mut of_epochs: BTreeMap<i64, Vec<&LoggedChange>> = BTreeMap::new();
-        for change in changes {
-            of_epochs.entry(change.epoch).or_default().push(change);
-        }
-        let _turn = self.log_writes.acquire().await.map_err(|_| StoreError::Silent)?;
-        let mut client = self.client().await?;
-        let tx = client.transaction().await?;
-        // Oldest first, so that two gatekeepers with the same changes never wait for each other in a circle.
-        for (epoch, mut changes) in of_epochs {
-            tx.execute(&tx.prepare_cached(BEGIN_EPOCH).await?, &[&event.0, &epoch]).await?;
-            let row = tx.query_one(&tx.prepare_cached(LOCK_EPOCH).await?, &[&event.0, &epoch]).await?;
-            let entered: i64 = row.get("number");
-            changes.retain(|change| change.number > entered);
-            let Some(last) = changes.last() else { continue };
-            tx.execute(&tx.prepare_cached(ADVANCE_EPOCH).await?, &[&event.0, &epoch, &last.number]).await?;
-            enter_made_before(&tx, event, &changes).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
     /// A page of entries, newest first.
     pub async fn audit_log(&self, filter: &LogFilter) -> Result<LogPage, StoreError> {
         let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);

@@ -1,9 +1,11 @@
 //! Epochs: the generations of an event's inventory in Redis.
 
+use contract::api::Action;
 use contract::internal::Projection;
-use contract::{CustomerId, EventId, ReservationId, TierId};
+use contract::{CustomerId, EventId, Origin, ReservationId, TierId};
+use serde_json::json;
 
-use super::{Store, StoreError, events, rows};
+use super::{Store, StoreError, audit_log, events, rows};
 
 impl Store {
     /// Issues the next epoch and reads what Redis must hold under it, in one transaction: whatever was posted before is
@@ -17,6 +19,13 @@ impl Store {
             .query_opt("UPDATE events SET epoch = epoch + 1 WHERE event_id = $1 RETURNING epoch, journal_seq", &[&id])
             .await?;
         let Some(bumped) = bumped else { return Ok(None) };
+        let epoch: i64 = bumped.get("epoch");
+        if epoch > 1 {
+            // Holds that a Redis took with it when it died have no other entry of their end.
+            let origin = Origin::system();
+            let recounted = audit_log::Changes::one(Action::EventRecounted, &origin, id);
+            audit_log::enter(&tx, Some(event_id), &recounted, Some(json!({ "epoch": epoch }))).await?;
+        }
         let event = events::event(&tx.query_one(&events::select_event(), &[&id]).await?)?;
         let tiers = tx.query("SELECT tier_id, capacity - sold FROM tiers WHERE event_id = $1", &[&id]).await?;
         let seats = tx
@@ -40,7 +49,7 @@ impl Store {
             .map(|row| Ok((rows::seat_index(row.get(0))?, ReservationId(row.get(1)), row.get(2))))
             .collect();
         Ok(Some(Projection {
-            epoch: bumped.get("epoch"),
+            epoch,
             event,
             tiers: tiers.iter().map(|row| (TierId(row.get(0)), row.get(1))).collect(),
             seats: seats?,

@@ -7,6 +7,7 @@ mod batch;
 mod bookings;
 mod epochs;
 mod events;
+mod hold_changes;
 mod idempotency;
 mod journal;
 mod profiles;
@@ -162,7 +163,7 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()?;
         let turns = |at_a_time| Arc::new(Semaphore::new(at_a_time));
-        let (log_reads, log_writes) = (turns(audit_log::READS_MAX), turns(audit_log::WRITES_MAX));
+        let (log_reads, log_writes) = (turns(audit_log::READS_MAX), turns(hold_changes::WRITES_MAX));
         Ok(Self { pool, config, tls, log_reads, log_writes })
     }
 
