@@ -1,8 +1,8 @@
 -- Admits one attempt on a tier: takes `quantity` tickets, or says why not. Idempotent by rid.
 --
--- ARGV  1 run_id   2 rid   3 customer   4 tier   5 quantity   6 state: h to hold, c to commit at once
---       7 ttl_ms: the hold's, or the commit's lease   8 lifetime_ms: what extensions may reach in all; 0 for a commit
---       9 origin of the hold: kind:actor:request
+-- ARGV  1 run_id   2 rid   3 customer   4 tier   5 quantity   6 claim, in one: nearly nobody's is looked at
+-- A claim is h:ttl_ms:lifetime_ms:origin to hold, for how long, what extensions may reach in all, and by whose doing
+-- (kind:actor:request); or c:lease_ms:0: to commit at once.
 -- Reply {OK, epoch, deadline_ms} | {SOLD_OUT, epoch, available} | {LIMIT, epoch, tickets the customer has}
 --       {CLOSED, epoch} | {UNKNOWN_ITEM, epoch} | {NOT_OWNER, epoch} | {EXPIRED, epoch} | {NOT_LOADED} | {LOG_FULL}
 
@@ -34,7 +34,8 @@ end
 if not opens then
   return { CLOSED, epoch }
 end
-local is_hold = ARGV[6] == 'h'
+local state, ttl_ms, lifetime_ms, origin = string.match(ARGV[6], '^([hc]):(%d+):(%d+):(.*)$')
+local is_hold = state == 'h'
 if is_hold and not can_log() then
   return { LOG_FULL }
 end
@@ -60,19 +61,19 @@ if owned + quantity > tonumber(meta[6]) then
 end
 
 local entry = {
-  state = ARGV[6],
+  state = state,
   customer = customer,
   tier = tier,
   quantity = quantity,
-  deadline = now + tonumber(ARGV[7]),
-  cap = is_hold and now + tonumber(ARGV[8]) or 0,
+  deadline = now + tonumber(ttl_ms),
+  cap = is_hold and now + tonumber(lifetime_ms) or 0,
   seats = '',
 }
 say_tier(tier, redis.call('HINCRBY', META, 't:' .. tier, -quantity))
 redis.call('HINCRBY', CUSTOMERS, customer, quantity)
 keep(rid, entry)
 if is_hold then
-  log('held', rid, entry, ARGV[9], now)
+  log('held', rid, entry, origin, now)
 end
 publish()
 return { OK, epoch, int(entry.deadline) }

@@ -8,7 +8,7 @@ use crate::keys::EventKeys;
 use crate::link::Link;
 
 /// The script.
-pub static SCRIPT: LuaScript = lua_script!("check_and_decrement", 9, false);
+pub static SCRIPT: LuaScript = lua_script!("check_and_decrement", 6, false);
 
 /// One attempt on a tier.
 #[derive(Debug, Clone, Copy)]
@@ -46,19 +46,16 @@ pub enum Claim<'a> {
 
 /// Asks the gate. Idempotent by rid.
 pub async fn call(link: &Link, keys: &EventKeys, attempt: Attempt<'_>) -> Result<Admission, ScriptError> {
-    let (state, ttl_ms, lifetime_ms, origin) = match attempt.claim {
-        Claim::Hold { ttl_ms, lifetime_ms, origin } => ("h", ttl_ms, lifetime_ms, changes::origin(origin)),
-        Claim::Commit { lease_ms } => ("c", lease_ms, 0, String::new()),
+    let claim = match attempt.claim {
+        Claim::Hold { ttl_ms, lifetime_ms, origin } => format!("h:{ttl_ms}:{lifetime_ms}:{}", changes::origin(origin)),
+        Claim::Commit { lease_ms } => format!("c:{lease_ms}:0:"),
     };
     let arguments = [
         Arg::Id(attempt.rid.0),
         Arg::Id(attempt.customer.0),
         Arg::Id(attempt.tier.0),
         Arg::Int(attempt.quantity.into()),
-        Arg::Text(state),
-        Arg::Int(ttl_ms),
-        Arg::Int(lifetime_ms),
-        Arg::Text(&origin),
+        Arg::Text(&claim),
     ];
     Admission::read(&SCRIPT.call(link, keys, &arguments).await?)
 }

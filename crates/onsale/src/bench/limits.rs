@@ -60,12 +60,13 @@ async fn evalsha(address: &str, event: EventId, tier: TierId) -> anyhow::Result<
     let (before, after) = SCRIPT.split_once("--@ ledger\n").context("the script has a place for the ledger")?;
     #[expect(clippy::disallowed_methods, reason = "the limit is measured past the services")]
     let sha = redis::Script::new(&format!("{PRELUDE}\n{before}\n{LEDGER}\n{after}")).get_hash().to_owned();
-    let keys = ["meta", "ledger", "due", "customers", "seats", "map", "feed"].map(|key| format!("{{e:{event}}}:{key}"));
+    let keys = ["meta", "ledger", "due", "customers", "seats", "map", "feed", "changes"]
+        .map(|key| format!("{{e:{event}}}:{key}"));
     let mut arguments = vec!["EVALSHA".to_owned(), sha, keys.len().to_string()];
     arguments.extend(keys);
     let (rid, customer) = (ReservationId::fresh(), CustomerId::fresh());
     arguments.extend([run_id.to_owned(), rid.to_string(), customer.to_string(), tier.to_string()]);
-    arguments.extend(["1", "c", "10000", "10000"].map(str::to_owned));
+    arguments.extend(["1", "c:10000:0:"].map(str::to_owned));
     Ok(arguments)
 }
 
