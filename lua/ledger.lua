@@ -5,7 +5,7 @@ local EXPIRED_KEPT_MS = 60000
 -- Expired holds taken back on the way by a script that needs inventory; the sweep takes the rest.
 local RECLAIM_MAX = 32
 -- Changes that wait for the vault: while there are as many, no hold is made or changed, because each change has its
--- entry in the audit log. A call adds some hundreds at most; a load, as many as there are holds.
+-- entry in the audit log. A call adds some hundreds at most; a load or a retirement, as many as there are holds.
 local CHANGES_MAX = 250000
 -- Nobody's doing.
 local BY_SYSTEM = 'system::'
@@ -87,26 +87,18 @@ local function log(action, rid, entry, origin, now, seat)
   local number = int(math.max(last + 1, now * 1000))
   redis.call('HSET', META, 'last_change', number)
   redis.call('RPUSH', CHANGES, table.concat({
-    epoch_now, number, int(now), action, rid, entry.tier, seat and 1 or entry.quantity, seat or entry.seats, origin,
+    epoch_now, number, int(now), action, rid, origin, entry.tier, seat and 1 or entry.quantity, seat or entry.seats,
   }, ':'))
 end
 
--- The holds that end when the ledger is forgotten as a whole, by rid. Those that are being booked are among them: the
--- vault has decided on each before the inventory is counted anew, and leaves out the ends of those it has booked.
-local function holds_that_end()
-  local ended, ledger = {}, redis.call('HGETALL', LEDGER)
+-- Enters the ends of all holds of a ledger, as HGETALL gives it, when it is forgotten as a whole. Those that are being
+-- booked are among them: what the vault has not booked by then it never will, and the end of what it has it leaves out.
+local function log_ends(ledger, now)
   for at = 1, #ledger, 2 do
     local entry = parse(ledger[at + 1])
-    if entry.state ~= 'x' and entry.cap > 0 then
-      ended[ledger[at]] = entry
+    if entry.cap and entry.cap > 0 and entry.state ~= 'x' then
+      log('expired', ledger[at], entry, BY_SYSTEM, now)
     end
-  end
-  return ended
-end
-
-local function log_ends(ended, now)
-  for rid, entry in pairs(ended) do
-    log('expired', rid, entry, BY_SYSTEM, now)
   end
 end
 

@@ -9,7 +9,7 @@ local there = redis.call('HMGET', META, 'epoch', 'feed_seq')
 if there[1] and tonumber(there[1]) >= tonumber(ARGV[2]) then
   return { STALE, there[1] }
 end
-local ended = holds_that_end()
+local ledger = redis.call('HGETALL', LEDGER)
 redis.call('UNLINK', META, LEDGER, DUE, CUSTOMERS, SEATS, MAP)
 
 local map, now = ARGV[9], now_ms()
@@ -31,6 +31,6 @@ for customer, tickets in string.gmatch(ARGV[12], '([^=,]+)=([^,]+)') do
   redis.call('HSET', CUSTOMERS, customer, tickets)
 end
 epoch_now = ARGV[2]
-log_ends(ended, now)
+log_ends(ledger, now)
 redis.call('SPUBLISH', FEED, ARGV[8] .. ' reload')
 return { OK, ARGV[2] }

@@ -11,7 +11,7 @@
 --   6 map        STRING  one byte a seat: a(vailable) h(eld) r(eserved) s(old); what people see
 --   7 feed       the channel deltas are published on
 --   8 changes    LIST    changes of holds that are not in the vault's audit log yet, oldest first, as
---                        epoch:number:ms:action:rid:tier:quantity:seats:kind:actor:request; outlives the epoch
+--                        epoch:number:ms:action:rid:kind:actor:request:tier:quantity:seats; outlives the epoch
 --
 -- ARGV[1] is always the run_id of the Redis process the caller is connected to. A meta key that is absent, or that was
 -- loaded into another process, is NOT_LOADED: never read as empty, never as infinite.

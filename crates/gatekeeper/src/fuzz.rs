@@ -17,7 +17,7 @@ use crate::feed::frame::Frame;
 use crate::feed::published::Published;
 use crate::limits::{Budget, Proxies};
 use crate::openapi::examples;
-use crate::scripts::{Admission, Reply, draw_tokens, hold};
+use crate::scripts::{Admission, Reply, changes, draw_tokens, hold};
 
 /// A change of some text that may leave most of it as it was: that gets further than noise.
 #[derive(Debug, Clone)]
@@ -149,6 +149,14 @@ proptest! {
     }
 
     #[test]
+    fn no_line_breaks_what_reads_changes(lines in vec(nearly(changes_of_holds()), 0..4)) {
+        let page = changes::page(&lines);
+        prop_assert!(page.lines == lines.len() && page.changes.len() <= lines.len());
+        // Each that is read is forgotten by its place, once the log has it.
+        prop_assert!(page.changes.iter().all(|change| (change.epoch, change.number) <= page.newest));
+    }
+
+    #[test]
     fn nothing_published_breaks_what_listens(bytes in nearly(vec![
         "1000000007 t:0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02=-2,s:49999=s,state=open".into(), "5 reload".into(),
     ])) {
@@ -180,6 +188,14 @@ proptest! {
         prop_assert_eq!(read::<LiveMessage>(&text), Some(message));
         prop_assert!(buffer.is_empty());
     }
+}
+
+fn changes_of_holds() -> Vec<String> {
+    let id = uuid::Uuid::nil();
+    vec![
+        format!("3:1766000000123001:1766000000123:held:{id}:customer:{id}:r-1:{id}:2:"),
+        format!("12:1766000000123002:1766000000124:expired:{id}:system::::2:5,16"),
+    ]
 }
 
 fn good_token() -> String {

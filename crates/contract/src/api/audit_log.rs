@@ -25,13 +25,14 @@ pub enum Action {
     Confirmed,
     /// Its owner gave it up.
     Cancelled,
-    /// A hold ran out, or ended because its inventory was counted anew or its booking was refused; or a booking was not paid in time.
+    /// A hold ran out, or ended because its booking was refused, its inventory was counted anew or its event was over; or a booking was not
+    /// paid in time.
     Expired,
     /// An event was made.
     EventCreated,
     /// An event's sale or capacity was changed.
     EventChanged,
-    /// Its inventory was counted anew: every hold that was made before has ended.
+    /// An event's inventory was counted anew: no hold that was made before can be booked any more.
     EventRecounted,
     /// An API key was made.
     ApiKeyCreated,

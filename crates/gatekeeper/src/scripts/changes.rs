@@ -1,7 +1,7 @@
-//! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:tier:quantity:seats:kind:actor:request`.
+//! Changes of holds as scripts write them, each in the step that makes it: `epoch:number:ms:action:rid:kind:actor:request:tier:quantity:seats`.
 
 use contract::api::Action;
-use contract::internal::LoggedChange;
+use contract::internal::{Items, LoggedChange};
 use contract::origin::ActorKind;
 use contract::{Origin, ReservationId};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub struct Page {
     pub lines: usize,
     /// Those of them that are changes.
     pub changes: Vec<LoggedChange>,
-    /// The last line's epoch and number, of those that have them.
+    /// The newest line's epoch and number, of those that have them.
     pub newest: (i64, i64),
 }
 
@@ -36,13 +36,18 @@ pub struct Page {
 pub async fn read(link: &Link, keys: &EventKeys, most: usize) -> Result<Page, ScriptError> {
     let mut command = new_command("LRANGE");
     command.arg(keys.changes()).arg(0).arg(most.saturating_sub(1));
-    let texts: Vec<Vec<u8>> = query(link, keys.changes(), "read_changes", &command).await?;
-    let texts: Vec<_> = texts.iter().map(|text| String::from_utf8_lossy(text)).collect();
-    Ok(Page {
+    let lines: Vec<Vec<u8>> = query(link, keys.changes(), "read_changes", &command).await?;
+    Ok(page(&lines))
+}
+
+/// What lines say, those that say anything.
+pub(crate) fn page(lines: &[Vec<u8>]) -> Page {
+    let texts: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+    Page {
         lines: texts.len(),
         changes: texts.iter().filter_map(|text| parse(text)).collect(),
-        newest: texts.iter().rev().find_map(|text| place(text)).unwrap_or_default(),
-    })
+        newest: texts.iter().filter_map(|text| place(text)).max().unwrap_or_default(),
+    }
 }
 
 /// How many changes wait.
@@ -90,7 +95,6 @@ fn parse(text: &str) -> Option<LoggedChange> {
     let action = next()?;
     let action = Action::ALL.iter().copied().find(|known| known.as_str() == action)?;
     let subject: ReservationId = next()?.parse().ok()?;
-    let items = hold::items(next()?, next()?.parse().ok()?, next()?)?;
     let kind = next()?;
     let kind = ActorKind::ALL.iter().copied().find(|known| known.as_str() == kind)?;
     let actor = match next()? {
@@ -98,12 +102,17 @@ fn parse(text: &str) -> Option<LoggedChange> {
         actor => Some(actor.parse().ok()?),
     };
     let origin = Origin { kind, actor, request_id: next()?.to_owned() };
-    Some(LoggedChange { epoch, number, at, action, subject, items: Some(items), origin })
+    // The version before wrote nothing of these.
+    let items = [next(), next(), next()];
+    Some(LoggedChange { epoch, number, at, action, subject, items: read_items(items), origin })
+}
+
+fn read_items([tier, quantity, seats]: [Option<&str>; 3]) -> Option<Items> {
+    hold::items(tier?, quantity?.parse().ok()?, seats?)
 }
 
 #[cfg(test)]
 mod tests {
-    use contract::internal::Items;
     use contract::{Quantity, TierId};
     use uuid::Uuid;
 
@@ -112,23 +121,30 @@ mod tests {
     #[test]
     fn what_a_script_writes_of_a_change_is_read_as_it_was_meant() {
         let (rid, customer, tier) = (ReservationId::fresh(), Uuid::now_v7(), TierId::fresh());
-        let caller = Origin { kind: ActorKind::ApiKey, actor: Some(customer), request_id: "a:b-c.d".into() };
-        let of = |items: &str, origin: &str| parse(&format!("3:17:1766000000123:held:{rid}:{items}:{origin}"));
-        let read = |action: &str, origin: &str| parse(&format!("3:17:1766000000123:{action}:{rid}:{tier}:2::{origin}"));
-        let held = read("held", &origin(&caller)).unwrap();
+        let caller = Origin { kind: ActorKind::ApiKey, actor: Some(customer), request_id: "a-b-c".into() };
+        let read = |action: &str, origin: &str, items: &str| {
+            parse(&format!("3:17:1766000000123:{action}:{rid}:{origin}{items}"))
+        };
+        let (two, origin) = (format!(":{tier}:2:"), origin(&caller));
+        let held = read("held", &origin, &two).unwrap();
         assert_eq!((held.epoch, held.number, held.at.as_millisecond()), (3, 17, 1_766_000_000_123));
-        assert_eq!((held.action, held.subject, held.origin), (Action::Held, rid, caller));
+        assert_eq!((held.action, held.subject, held.origin), (Action::Held, rid, caller.clone()));
         assert_eq!(held.items, Some(Items::Tier(tier, Quantity::try_from(2).unwrap())));
-        assert_eq!(read("expired", "system::").unwrap().origin, Origin::system());
-        let seats = |seats: &[u32]| Some(Items::Seats(seats.to_vec()));
-        assert_eq!(of(":2:5,16", "system::").unwrap().items, seats(&[5, 16]));
-        assert_eq!(of(":1:0", "system::").unwrap().items, seats(&[0]));
-        for wrong in [of(":1:", "system::"), of("x:1:", "system::"), of(&format!("{tier}:0:"), "system::")] {
-            assert_eq!(wrong, None);
+        assert_eq!(read("expired", "system::", &two).unwrap().origin, Origin::system());
+        let seats = |items: &str| read("held", &origin, items).unwrap().items;
+        assert_eq!(seats("::2:5,16"), Some(Items::Seats(vec![5, 16])));
+        assert_eq!(seats("::1:0"), Some(Items::Seats(vec![0])));
+        // What happened is told though it is not said of what: the version before did not, and what is wrong is no reason.
+        for unclear in ["", "::1:", ":x:1:", "::x:5"] {
+            let told = read("held", &origin, unclear).unwrap();
+            assert_eq!((told.action, told.origin, told.items), (Action::Held, caller.clone(), None), "{unclear}");
         }
-        for wrong in
-            [read("stolen", "system::"), read("held", "nobody::"), read("held", "system:x:"), read("held", "system")]
-        {
+        for wrong in [
+            read("stolen", "system::", &two),
+            read("held", "nobody::", &two),
+            read("held", "system:x:", &two),
+            read("held", "system", ""),
+        ] {
             assert_eq!(wrong, None);
         }
         assert_eq!(parse(""), None);

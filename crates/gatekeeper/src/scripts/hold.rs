@@ -52,7 +52,8 @@ pub(crate) fn read(reply: &Reply) -> Result<Result<Hold, HoldRefusal>, ScriptErr
     if reply.code != code::OK {
         return HoldRefusal::read(reply).map(Err);
     }
-    let items = items(reply.text(3)?, reply.int(4)?, reply.text(5)?).ok_or_else(|| reply.unknown())?;
+    let taken = items(reply.text(3)?, reply.int(4)?, reply.text(5)?);
+    let items = taken.ok_or_else(|| reply.unknown())?;
     Ok(Ok(Hold { epoch: reply.int(1)?, deadline: deadline(reply, 2)?, items }))
 }
 

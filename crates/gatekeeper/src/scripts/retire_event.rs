@@ -10,7 +10,8 @@ use crate::link::Link;
 /// The script.
 pub static SCRIPT: LuaScript = lua_script!("retire_event", 2, false);
 
-/// Forgets the event if it has been over, and loaded, for `grace`, and nothing is under way. Says whether it is gone.
+/// Forgets the event if it has been over, and loaded, for `grace`, and nothing is under way. Says whether all of it is gone: changes
+/// that wait for the audit log are not.
 pub async fn call(link: &Link, keys: &EventKeys, grace: Duration) -> Result<bool, ScriptError> {
     let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
     let reply = SCRIPT.call(link, keys, &[Arg::Int(grace_ms)]).await?;

@@ -1,34 +1,12 @@
 //! The audit log: every lasting change has its entry, in its own transaction, with who and by which request.
 
-use contract::EventId;
-use contract::api::{Action, EventChange, LogEntry, LogPage, SaleState};
+use contract::api::{Action, EventChange, SaleState};
 use contract::origin::ActorKind;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stack::Client;
 use uuid::Uuid;
 
-use crate::support::{SOON, System, eventually, private, shared};
-
-pub async fn page(reader: &Client, query: &str) -> LogPage {
-    reader.get(&format!("/api/v1/audit-log?{query}")).await.unwrap().into().unwrap()
-}
-
-/// All entries of an event, newest first, by pages of this length.
-pub async fn entries(system: &System, event: EventId, limit: u32) -> Vec<LogEntry> {
-    let (mut all, mut before) = (Vec::new(), String::new());
-    loop {
-        let LogPage { items, next } = page(&system.admin, &format!("event_id={event}&limit={limit}{before}")).await;
-        assert!(items.len() <= limit as usize);
-        all.extend(items);
-        let Some(next) = next else { return all };
-        before = format!("&before={next}");
-    }
-}
-
-pub fn id(body: &Value, field: &str) -> Uuid {
-    body[field].as_str().unwrap().parse().unwrap()
-}
+use crate::support::{SOON, eventually, id, log_entries, log_page, private, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_lasting_change_has_its_entry_with_who_and_by_which_request() {
@@ -54,9 +32,10 @@ async fn every_lasting_change_has_its_entry_with_who_and_by_which_request() {
         system.admin.change_event(event, &pause).await.unwrap();
     }
     let expired = format!("event_id={event}&action=expired");
-    eventually("the unpaid booking ends", SOON, async || !page(&system.admin, &expired).await.items.is_empty()).await;
+    eventually("the unpaid booking ends", SOON, async || !log_page(&system.admin, &expired).await.items.is_empty())
+        .await;
 
-    let found = entries(system, event, 200).await;
+    let found = log_entries(system, event, 200).await;
     let told: Vec<_> = found.iter().rev().map(|entry| (entry.action, entry.actor_kind, entry.subject)).collect();
     let (by, admin) = (ActorKind::Customer, ActorKind::Admin);
     let booking = |body: &Value| id(body, "booking_id");
@@ -80,10 +59,10 @@ async fn every_lasting_change_has_its_entry_with_who_and_by_which_request() {
     assert_eq!(change.detail.as_ref().unwrap()["sale_state"], "paused");
 
     // By actor, by what was changed, by kind; all of them at once.
-    assert_eq!(page(&system.admin, &format!("actor={customer}")).await.items.len(), 5);
-    assert_eq!(page(&system.admin, &format!("subject={}", booking(&paid))).await.items.len(), 2);
+    assert_eq!(log_page(&system.admin, &format!("actor={customer}")).await.items.len(), 5);
+    assert_eq!(log_page(&system.admin, &format!("subject={}", booking(&paid))).await.items.len(), 2);
     let one = format!("event_id={event}&actor={customer}&subject={}&action=confirmed", booking(&paid));
-    assert_eq!(page(&system.admin, &one).await.items.len(), 1);
+    assert_eq!(log_page(&system.admin, &one).await.items.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +75,7 @@ async fn the_log_is_read_page_by_page_though_bookings_come_in_batches() {
     let rows = "SELECT count(*) FROM audit_log WHERE event_id = $1";
     assert!(system.count(rows, event).await < 101, "some shared a transaction, and a row with it");
     for limit in [1, 7, 200] {
-        let found = entries(system, event, limit).await;
+        let found = log_entries(system, event, limit).await;
         assert_eq!(found.len(), 101, "by pages of {limit}");
         let mut subjects: Vec<_> =
             found.iter().filter(|entry| entry.action == Action::Booked).map(|entry| entry.subject).collect();

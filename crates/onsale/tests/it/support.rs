@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::api::{AuditView, EventView, FreshApiKey, HoldView, NewEvent};
+use contract::api::{AuditView, EventView, FreshApiKey, HoldView, LogEntry, LogPage, NewEvent};
 use contract::{EventId, TierId};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use stack::client::Answer;
 use stack::process::Spec;
 use stack::tools::Tools;
 use stack::{Client, Options, ReadyFile, Stack, demo};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// For what is prompt, on a machine that has other things to do; where a time is promised, the test says it itself.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -341,4 +343,26 @@ pub fn without_request_id(mut body: serde_json::Value) -> serde_json::Value {
         problem.remove("request_id");
     }
     body
+}
+
+/// A page of the audit log.
+pub async fn log_page(reader: &Client, query: &str) -> LogPage {
+    reader.get(&format!("/api/v1/audit-log?{query}")).await.unwrap().into().unwrap()
+}
+
+/// All entries of an event, newest first, by pages of this length.
+pub async fn log_entries(system: &System, event: EventId, limit: u32) -> Vec<LogEntry> {
+    let (mut all, mut before) = (Vec::new(), String::new());
+    loop {
+        let LogPage { items, next } = log_page(&system.admin, &format!("event_id={event}&limit={limit}{before}")).await;
+        assert!(items.len() <= limit as usize);
+        all.extend(items);
+        let Some(next) = next else { return all };
+        before = format!("&before={next}");
+    }
+}
+
+/// An id in an answer.
+pub fn id(body: &Value, field: &str) -> Uuid {
+    body[field].as_str().unwrap().parse().unwrap()
 }

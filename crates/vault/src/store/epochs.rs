@@ -3,6 +3,7 @@
 use contract::api::Action;
 use contract::internal::Projection;
 use contract::{CustomerId, EventId, Origin, ReservationId, TierId};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Store, StoreError, audit_log, events, rows};
@@ -20,13 +21,13 @@ impl Store {
             .await?;
         let Some(bumped) = bumped else { return Ok(None) };
         let epoch: i64 = bumped.get("epoch");
-        if epoch > 1 {
+        let event = events::event(&tx.query_one(&events::select_event(), &[&id]).await?)?;
+        if epoch > 1 && Timestamp::now() < event.ends_at {
             // Holds that a Redis took with it when it died have no other entry of their end.
             let origin = Origin::system();
             let recounted = audit_log::Changes::one(Action::EventRecounted, &origin, id);
             audit_log::enter(&tx, Some(event_id), &recounted, Some(json!({ "epoch": epoch }))).await?;
         }
-        let event = events::event(&tx.query_one(&events::select_event(), &[&id]).await?)?;
         let tiers = tx.query("SELECT tier_id, capacity - sold FROM tiers WHERE event_id = $1", &[&id]).await?;
         let seats = tx
             .query(

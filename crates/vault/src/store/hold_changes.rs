@@ -20,8 +20,12 @@ const BEGIN_EPOCH: &str =
     "INSERT INTO entered_changes (event_id, epoch, number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
 const LOCK_EPOCH: &str = "SELECT number FROM entered_changes WHERE event_id = $1 AND epoch = $2 FOR UPDATE";
 const ADVANCE_EPOCH: &str = "UPDATE entered_changes SET number = $3 WHERE event_id = $1 AND epoch = $2";
-const BOOKED: &str = "SELECT rid FROM reservations WHERE event_id = $1 AND rid = ANY($2) AND outcome = 'posted'";
-const LABELS: &str = "SELECT seat_index, label FROM seats WHERE event_id = $1 AND seat_index = ANY($2)";
+// Each key is looked up by itself, as in a batch's statements.
+const BOOKED: &str = "SELECT rid FROM unnest($2::uuid[]) AS key (rid) CROSS JOIN LATERAL \
+    (SELECT outcome FROM reservations WHERE event_id = $1 AND reservations.rid = key.rid OFFSET 0) r \
+    WHERE r.outcome = 'posted'";
+const LABELS: &str = "SELECT seat_index, label FROM unnest($2::bigint[]) AS key (seat_index) CROSS JOIN LATERAL \
+    (SELECT label FROM seats WHERE event_id = $1 AND seats.seat_index = key.seat_index OFFSET 0) s";
 const INSERT: &str = "INSERT INTO audit_log \
     (event_id, actions, actor_kinds, actors, subjects, request_ids, made_at, details) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -55,7 +59,7 @@ impl Store {
 }
 
 /// Those of the holds said to have ended that are booked. When an inventory is counted anew, Redis forgets what is being
-/// booked, and cannot know how that ended; here it is decided, because the count came after.
+/// booked, and cannot know how that ends; here it is known, because what was not booked before the count never will be.
 async fn booked(
     tx: &deadpool_postgres::Transaction<'_>,
     event: EventId,
