@@ -201,7 +201,6 @@ pub(super) fn select_event() -> String {
 pub(super) fn event(row: &Row) -> Result<EventRecord, StoreError> {
     let tiers: Vec<serde_json::Value> = row.get("tiers");
     let tiers: Result<Vec<TierRecord>, _> = tiers.into_iter().map(serde_json::from_value).collect();
-    let sections = serde_json::from_value(row.get("sections")).map_err(|_| StoreError::Unreadable("sections"))?;
     Ok(EventRecord {
         event_id: EventId(row.get("event_id")),
         name: row.get("name"),
@@ -215,6 +214,6 @@ pub(super) fn event(row: &Row) -> Result<EventRecord, StoreError> {
         hold_ttl_seconds: rows::small(row.get("hold_ttl_seconds"), "hold time")?,
         payment_ttl_seconds: rows::small(row.get("payment_ttl_seconds"), "payment time")?,
         tiers: tiers.map_err(|_| StoreError::Unreadable("tier"))?,
-        seating: Seating::new(sections),
+        seating: rows::seating(row)?,
     })
 }

@@ -1,17 +1,17 @@
 //! Changes of holds, which are made in Redis, on their way into the audit log.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use contract::EventId;
 use contract::api::Action;
 use contract::internal::{Items, LoggedChange};
+use contract::{EventId, Seating};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::audit_log::Changes;
-use super::{Store, StoreError, expect_rows};
+use super::{Store, StoreError, expect_rows, rows};
 
 /// Requests that are entered at a time: they are not to take the connections that bookings need.
 pub(super) const WRITES_MAX: usize = 2;
@@ -24,8 +24,7 @@ const ADVANCE_EPOCH: &str = "UPDATE entered_changes SET number = $3 WHERE event_
 const BOOKED: &str = "SELECT rid FROM unnest($2::uuid[]) AS key (rid) CROSS JOIN LATERAL \
     (SELECT outcome FROM reservations WHERE event_id = $1 AND reservations.rid = key.rid OFFSET 0) r \
     WHERE r.outcome = 'posted'";
-const LABELS: &str = "SELECT seat_index, label FROM unnest($2::bigint[]) AS key (seat_index) CROSS JOIN LATERAL \
-    (SELECT label FROM seats WHERE event_id = $1 AND seats.seat_index = key.seat_index OFFSET 0) s";
+const READ_SECTIONS: &str = "SELECT sections FROM events WHERE event_id = $1";
 const INSERT: &str = "INSERT INTO audit_log \
     (event_id, actions, actor_kinds, actors, subjects, request_ids, made_at, details) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -85,41 +84,37 @@ async fn insert(
     }
     let Changes { actions, kinds, actors, subjects, requests } = &columns;
     let made_at: Vec<Timestamp> = changes.iter().map(|change| change.at).collect();
-    let labels = labels(tx, event, changes).await?;
+    let seating = seating(tx, event, changes).await?;
     let details: Vec<_> =
-        changes.iter().map(|change| change.items.as_ref().map(|items| detail(items, &labels))).collect();
+        changes.iter().map(|change| change.items.as_ref().map(|items| detail(items, &seating))).collect();
     let parameters: [&(dyn ToSql + Sync); 8] =
         [&event.0, actions, kinds, actors, subjects, requests, &made_at, &details];
     let statement = tx.prepare_cached(INSERT).await?;
     expect_rows("enter changes into the audit log", 1, tx.execute(&statement, &parameters).await?)
 }
 
-/// What people call the seats that these changes are about.
-async fn labels(
+/// How the event names its seats, if that is asked. Its sections say it, which is one row to read and not one a seat.
+async fn seating(
     tx: &deadpool_postgres::Transaction<'_>,
     event: EventId,
     changes: &[&LoggedChange],
-) -> Result<HashMap<i64, String>, StoreError> {
-    let seats = changes.iter().filter_map(|change| match &change.items {
-        Some(Items::Seats(seats)) => Some(seats),
-        _ => None,
-    });
-    let seats: Vec<_> = seats.flatten().map(|seat| i64::from(*seat)).collect();
-    if seats.is_empty() {
-        return Ok(HashMap::new());
+) -> Result<Seating, StoreError> {
+    if !changes.iter().any(|change| matches!(change.items, Some(Items::Seats(_)))) {
+        return Ok(Seating::default());
     }
-    let rows = tx.query(&tx.prepare_cached(LABELS).await?, &[&event.0, &seats]).await?;
-    Ok(rows.iter().map(|row| (row.get("seat_index"), row.get("label"))).collect())
+    let row = tx.query_opt(&tx.prepare_cached(READ_SECTIONS).await?, &[&event.0]).await?;
+    row.as_ref().map_or_else(|| Ok(Seating::default()), rows::seating)
 }
 
 /// In the words of the holds' own calls.
-fn detail(items: &Items, labels: &HashMap<i64, String>) -> Value {
+fn detail(items: &Items, seating: &Seating) -> Value {
     match items {
         Items::Tier(tier, quantity) => json!({ "tier_id": tier, "quantity": quantity }),
-        // A seat without a label is none of the event's; its number is all there is to say.
+        // A number that is none of the event's seats is all there is to say of it.
         Items::Seats(seats) => {
-            let named = seats.iter().map(|seat| labels.get(&i64::from(*seat)).cloned().unwrap_or(seat.to_string()));
-            json!({ "seats": named.collect::<Vec<_>>() })
+            let named =
+                seats.iter().map(|seat| seating.seat_at(*seat).map_or(seat.to_string(), |(label, _)| label.into()));
+            json!({ "seats": named.collect::<Vec<String>>() })
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use contract::api::{BookingStatus, SaleState};
 use contract::internal::{Booking, Items};
-use contract::{Currency, CustomerId, EventId, Quantity, ReservationId, SeatIndex, TierId};
+use contract::{Currency, CustomerId, EventId, Quantity, ReservationId, SeatIndex, Seating, TierId};
 use tokio_postgres::Row;
 
 use super::StoreError;
@@ -36,6 +36,12 @@ pub(super) fn booking(row: &Row) -> Result<Booking, StoreError> {
 
 fn quantity(count: i64) -> Result<Quantity, StoreError> {
     Quantity::try_from(count).map_err(|_| StoreError::Unreadable("quantity"))
+}
+
+/// Of a row with the event's sections.
+pub(super) fn seating(row: &Row) -> Result<Seating, StoreError> {
+    let sections = serde_json::from_value(row.get("sections")).map_err(|_| StoreError::Unreadable("sections"))?;
+    Ok(Seating::new(sections))
 }
 
 pub(super) fn seat_index(index: i64) -> Result<SeatIndex, StoreError> {
