@@ -19,8 +19,8 @@ local known, now = redis.call('HGET', LEDGER, rid), now_ms()
 local opens = is_open(meta[3], meta[4], meta[5], now)
 if available < quantity and opens and not known then
   -- On an on-sale night nearly everybody comes here. Unless something is due to come back, they have their answer
-  -- before the functions of the ledger are so much as defined, which takes as long as all of this. (A number would be
-  -- printed as a fraction with 17 digits before Redis reads it, which takes as long as looking it up.)
+  -- before the functions of the ledger are so much as defined, which takes as long as all of this. (Numbers would be
+  -- printed with 17 digits before Redis reads them, which is a twentieth of it.)
   local next_due = redis.call('ZRANGE', DUE, '0', '0', 'WITHSCORES')[2]
   if not next_due or tonumber(next_due) > now then
     return { SOLD_OUT, epoch, math.max(available, 0) }

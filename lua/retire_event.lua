@@ -21,9 +21,11 @@ if meta[2] then
     return { IN_PROGRESS }
   end
 end
+local ledger = redis.call('HGETALL', LEDGER)
+redis.call('UNLINK', LEDGER, DUE, CUSTOMERS, SEATS, MAP)
 if meta[4] then
   epoch_now = meta[4]
-  log_ends(redis.call('HGETALL', LEDGER), now)
+  log_ends(ledger, now)
 end
-redis.call('UNLINK', META, LEDGER, DUE, CUSTOMERS, SEATS, MAP)
+redis.call('UNLINK', META)
 return redis.call('LLEN', CHANGES) > 0 and { IN_PROGRESS } or { OK }

@@ -229,7 +229,7 @@ fn note(noted: &mut HashMap<EventId, i64>, event: EventId, at_least: i64) {
     *known = at_least.max(*known);
 }
 
-/// Whether asking again would change nothing: what is sent is itself wrong. A vault of the version before knows no such path, and
+/// Whether asking again would change nothing: what is sent is itself wrong. A vault from before migration V6 knows no such path, and
 /// has another credential while that is being replaced.
 fn is_final(error: &VaultError) -> bool {
     matches!(error, VaultError::Problem(problem) if matches!(problem.status, 400 | 413 | 422))

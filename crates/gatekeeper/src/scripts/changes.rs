@@ -102,7 +102,7 @@ fn parse(text: &str) -> Option<LoggedChange> {
         actor => Some(actor.parse().ok()?),
     };
     let origin = Origin { kind, actor, request_id: next()?.to_owned() };
-    // The version before wrote nothing of these.
+    // Gatekeepers from before migration V7 wrote nothing of these.
     let items = [next(), next(), next()];
     Some(LoggedChange { epoch, number, at, action, subject, items: read_items(items), origin })
 }

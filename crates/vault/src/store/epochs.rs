@@ -3,7 +3,6 @@
 use contract::api::Action;
 use contract::internal::Projection;
 use contract::{CustomerId, EventId, Origin, ReservationId, TierId};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Store, StoreError, audit_log, events, rows};
@@ -17,12 +16,12 @@ impl Store {
         let id = event_id.0;
         // The row lock of this update is what the committer's batches wait for, and it for them.
         let bumped = tx
-            .query_opt("UPDATE events SET epoch = epoch + 1 WHERE event_id = $1 RETURNING epoch, journal_seq", &[&id])
+            .query_opt("UPDATE events SET epoch = epoch + 1 WHERE event_id = $1 RETURNING epoch, journal_seq, ends_at > now() AS is_current", &[&id])
             .await?;
         let Some(bumped) = bumped else { return Ok(None) };
         let epoch: i64 = bumped.get("epoch");
         let event = events::event(&tx.query_one(&events::select_event(), &[&id]).await?)?;
-        if epoch > 1 && Timestamp::now() < event.ends_at {
+        if epoch > 1 && bumped.get("is_current") {
             // Holds that a Redis took with it when it died have no other entry of their end.
             let origin = Origin::system();
             let recounted = audit_log::Changes::one(Action::EventRecounted, &origin, id);

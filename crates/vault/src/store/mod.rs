@@ -38,11 +38,13 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Bounds that Postgres itself keeps, so that nothing waits forever whatever happens to the vault; and no joins but nested
-/// loops: ours go by primary key, and a plan made from statistics of before the sale must not come to read a whole event. Nor
-/// a plan made for this one event: statistics that do not know it yet say it has one row, which any index would find.
+/// loops: ours go by primary key, and a plan made from statistics of before the sale must not come to read a whole event or a
+/// whole table. Nor a plan made for this one event: statistics that do not know it yet say it has one row, which any index would
+/// find. Plans look dear then that are not, and nothing is compiled for that.
 const SESSION_OPTIONS: &str = "-c statement_timeout=15s -c lock_timeout=10s \
      -c idle_in_transaction_session_timeout=20s -c synchronous_commit=on -c timezone=UTC \
-     -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan";
+     -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c jit=off \
+     -c plan_cache_mode=force_generic_plan";
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

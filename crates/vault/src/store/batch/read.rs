@@ -41,8 +41,8 @@ const LOCK_EVENT: &str = "SELECT epoch, sale_state, on_sale_at, ends_at, currenc
 const READ_TIERS: &str = "SELECT tier_id, price_minor, capacity, sold FROM tiers WHERE event_id = $1";
 // Each key is looked up by itself: with statistics from before a sale, which is when plans are made, the planner would
 // rather read all rows of the event than probe an index for each of some hundred keys.
-const READ_SEATS: &str = "SELECT s.seat_index, s.price_minor, EXISTS (SELECT FROM booking_items i \
-    WHERE i.event_id = s.event_id AND i.seat_index = s.seat_index AND i.released_at IS NULL) AS taken \
+const READ_SEATS: &str = "SELECT s.seat_index, s.price_minor, (SELECT TRUE FROM booking_items i \
+    WHERE i.event_id = s.event_id AND i.seat_index = s.seat_index AND i.released_at IS NULL LIMIT 1) IS NOT NULL AS taken \
     FROM unnest($2::bigint[]) AS key (seat_index) CROSS JOIN LATERAL (SELECT * FROM seats \
     WHERE seats.event_id = $1 AND seats.seat_index = key.seat_index OFFSET 0) s";
 const READ_CUSTOMERS: &str = "SELECT key.id AS customer_id, (SELECT coalesce(sum(quantity), 0)::bigint FROM bookings \
