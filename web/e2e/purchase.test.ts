@@ -256,7 +256,9 @@ test('a purchase by keyboard alone', async () => {
         const { outlineStyle, outlineWidth } = getComputedStyle(element);
         return {
           // While a page is exchanged for the next the focus is on all of it, which says everything.
-          name: element.matches('a, button, input, select, summary') ? (label ?? element.textContent ?? '') : '',
+          name: element.matches('a, button, input, select, summary')
+            ? (label ?? element.textContent ?? '')
+            : '',
           isVisible: outlineStyle !== 'none' && outlineWidth !== '0px',
         };
       });
