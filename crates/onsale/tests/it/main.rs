@@ -34,6 +34,7 @@ mod running;
 mod seats;
 mod selling;
 mod stampede;
+mod statistics;
 mod support;
 mod tls;
 mod tokens;

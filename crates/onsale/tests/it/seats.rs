@@ -1,12 +1,8 @@
 //! Numbered seats.
 
-use std::time::Duration;
-
-use contract::api::NewEvent;
 use futures_util::future::join_all;
-use stack::demo;
 
-use crate::support::{SOON, eventually, hold, private, shared, tally};
+use crate::support::{SOON, hold, shared, tally};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_five_hundred_on_one_seat_one_wins() {
@@ -98,34 +94,4 @@ async fn a_released_seat_is_free_at_once() {
     assert_eq!(first.get(&path).await.unwrap().status, 404);
     let audit = system.clean_audit(event).await;
     assert_eq!((audit.seats.held, audit.seats.available), (1, 99));
-}
-
-/// Statistics from before an event was made know nothing of it: for all they say, it has one row, which any index finds.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_seat_is_found_by_its_key_though_statistics_know_only_other_events() {
-    let system = private().await;
-    let of_seats = |rows: u32| move |event: &mut NewEvent| event.sections = vec![demo::section("A", rows, 100, 4_000)];
-    system.seat_event_with(of_seats(500)).await;
-    system.seat_event_with(of_seats(7)).await;
-    let analyze_now_and_not_again = "ANALYZE; ALTER TABLE seats SET (autovacuum_enabled = off)";
-    system.postgres().await.batch_execute(analyze_now_and_not_again).await.unwrap();
-    let event = system.seat_event_with(of_seats(300)).await;
-    let counted =
-        "SELECT sum(idx_scan)::bigint, sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'seats'";
-    let counts = async || {
-        let row = system.postgres().await.query_one(counted, &[]).await.unwrap();
-        (row.get::<_, i64>(0), row.get::<_, i64>(1))
-    };
-    let (scans, read) = counts().await;
-    for row in 1..=20 {
-        let guest = system.guest().await;
-        let hold = hold(guest.hold_seats(event, &[&format!("A-{row}-1")]).await.unwrap()).hold_id;
-        assert_eq!(guest.book_hold(event, hold).await.unwrap().status, 201);
-    }
-    // Each is looked up twice, and what a backend read is counted a while later.
-    let wait = Duration::from_secs(30);
-    eventually("the lookups are counted", wait, async || counts().await.0 >= scans + 40).await;
-    // The audit in the background counts all seats, of which there are 80,700; 20 lookups in a whole event are 600,000.
-    let read = counts().await.1 - read;
-    assert!(read < 300_000, "for 20 seats {read} were read");
 }

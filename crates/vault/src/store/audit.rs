@@ -18,18 +18,22 @@ impl Store {
         };
         let tiers = tx
             .query(
-                "SELECT t.tier_id, t.capacity, coalesce((SELECT sum(i.quantity) FROM booking_items i \
-                 WHERE i.event_id = t.event_id AND i.tier_id = t.tier_id AND i.released_at IS NULL), 0)::bigint \
+                "WITH live AS MATERIALIZED (SELECT tier_id, sum(quantity) AS tickets FROM booking_items \
+                 WHERE event_id = $1 AND tier_id IS NOT NULL AND released_at IS NULL GROUP BY tier_id) \
+                 SELECT t.tier_id, t.capacity, \
+                 coalesce((SELECT tickets FROM live WHERE live.tier_id = t.tier_id), 0)::bigint \
                  FROM tiers t WHERE t.event_id = $1 ORDER BY t.ordinal",
                 &[&id],
             )
             .await?;
         let seats = tx
             .query_one(
+                // Each booking is looked up by itself, as in a batch's statements.
                 "SELECT (SELECT count(*) FROM seats WHERE event_id = $1), \
                  count(*) FILTER (WHERE b.status = 'reserved'), count(*) FILTER (WHERE b.status = 'confirmed'), \
                  count(*) - count(DISTINCT i.seat_index) \
-                 FROM booking_items i JOIN bookings b USING (event_id, booking_id) \
+                 FROM booking_items i CROSS JOIN LATERAL (SELECT status FROM bookings \
+                 WHERE event_id = i.event_id AND booking_id = i.booking_id OFFSET 0) b \
                  WHERE i.event_id = $1 AND i.seat_index IS NOT NULL AND i.released_at IS NULL",
                 &[&id],
             )

@@ -30,8 +30,10 @@ impl Store {
         let tiers = tx.query("SELECT tier_id, capacity - sold FROM tiers WHERE event_id = $1", &[&id]).await?;
         let seats = tx
             .query(
+                // Each booking is looked up by itself, as in a batch's statements.
                 "SELECT i.seat_index, i.booking_id, b.status = 'confirmed' FROM booking_items i \
-                 JOIN bookings b USING (event_id, booking_id) \
+                 CROSS JOIN LATERAL (SELECT status FROM bookings \
+                 WHERE event_id = i.event_id AND booking_id = i.booking_id OFFSET 0) b \
                  WHERE i.event_id = $1 AND i.seat_index IS NOT NULL AND i.released_at IS NULL",
                 &[&id],
             )
