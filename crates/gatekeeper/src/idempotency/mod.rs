@@ -75,6 +75,16 @@ pub async fn keep(
     let (Some(Caller { customer, .. }), Some(keys)) = (caller, keys) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    // Boxed, or every request would be moved about at the size of one with a key.
+    Box::pin(once(keys, customer, request, next)).await
+}
+
+async fn once(
+    keys: web::Data<KeyQueue>,
+    customer: CustomerId,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let (scope, body_digest) = match read(&mut request, customer).await {
         Ok(read) => read,
         Err(error) => return Ok(request.error_response(error)),

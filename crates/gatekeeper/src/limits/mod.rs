@@ -118,6 +118,15 @@ impl Limits {
             Ask::Refused(wait) => return Err(wait),
             Ask::Draw(turn) => turn,
         };
+        Box::pin(self.draw(&turn, gate, (kind, subject, budget))).await
+    }
+
+    async fn draw(
+        &self,
+        turn: &tokio::sync::Mutex<()>,
+        gate: &Gate,
+        (kind, subject, budget): (Kind, Subject, Budget),
+    ) -> Result<u32, Duration> {
         // One draws, the others wait for what comes of it: as many draws at once would empty a bucket for nobody.
         let _turn = turn.lock().await;
         match self.accounts.ask(kind, subject, budget, Instant::now()) {

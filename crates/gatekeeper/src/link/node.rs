@@ -117,9 +117,14 @@ impl Node {
 
     /// The open connection, or a new one.
     pub(super) async fn live(self: &Arc<Self>) -> Result<Live, LinkError> {
-        if let Some(live) = self.current()? {
-            return Ok(live);
+        match self.current()? {
+            Some(live) => Ok(live),
+            // Boxed, or everything that waits for a script would be as large as what opens a connection.
+            None => Box::pin(self.open()).await,
         }
+    }
+
+    async fn open(self: &Arc<Self>) -> Result<Live, LinkError> {
         let _only_one = self.connecting.lock().await;
         if let Some(live) = self.current()? {
             return Ok(live);

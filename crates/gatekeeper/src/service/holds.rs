@@ -171,7 +171,8 @@ pub(super) async fn admit_tier(
         return Err(ServiceError::TookTooLong);
     }
     let asked = check_and_decrement::Attempt { rid: attempt.rid, customer, tier, quantity, claim };
-    let admission = check_and_decrement::call(&gate.link, &event.keys, asked).await;
+    // Boxed, or the latch would carry what it saves.
+    let admission = Box::pin(check_and_decrement::call(&gate.link, &event.keys, asked)).await;
     let is_hold = matches!(claim, Claim::Hold { .. });
     if is_hold {
         gate.changes.note(event_id, 1);
