@@ -1,23 +1,29 @@
 //! Everything that reads what others wrote, given what nobody meant: bodies, tokens, labels, replies of scripts, frames. Nothing
 //! panics, and what is read is what was written. `PROPTEST_CASES` says how often; `make fuzz` has a million of each.
 
+use std::sync::LazyLock;
+
 use actix_http::ws;
 use actix_web::web::BytesMut;
 use chassis::token::TokenKeys;
 use contract::SeatLabel;
 use contract::api::{Confirmation, EventChange, NewApiKey, NewBooking, NewEvent, NewHold, Profile};
 use contract::live::{LiveDelta, LiveMessage, LiveRequest};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use redis::Value;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio_util::codec::Decoder as _;
 
 use crate::feed::frame::Frame;
 use crate::feed::published::Published;
+use crate::identity::oidc::Issuers;
 use crate::limits::{Budget, Proxies};
 use crate::openapi::examples;
-use crate::scripts::{Admission, Reply, changes, draw_tokens, hold};
+use crate::scripts::{Admission, Reply, audit_event, changes, draw_tokens, hold, read_inventory};
 
 /// A change of some text that may leave most of it as it was: that gets further than noise.
 #[derive(Debug, Clone)]
@@ -80,6 +86,34 @@ fn nearly(texts: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => vec(any::<u8>(), 0..200), 9 => like]
 }
 
+/// Noise, or what a client may send over a live feed, with edits before it is put into frames and after.
+fn frames() -> impl Strategy<Value = Vec<u8>> {
+    let opcode = prop_oneof![6 => Just(1_u8), 1 => Just(0), 1 => Just(2), 1 => 8..11_u8, 1 => 0..16_u8];
+    let text = nearly(vec![r#"{"type":"resync"}"#.into(), r#"{"type":"ping"}"#.into()]);
+    let sent = vec((any::<bool>(), opcode, text, any::<[u8; 4]>()), 1..4);
+    let like = (sent, edits(), 0..4_u8).prop_map(|(sent, edits, wrong)| {
+        let bytes =
+            sent.into_iter().flat_map(|(is_last, opcode, text, mask)| frame(is_last, opcode, &text, mask)).collect();
+        if wrong == 0 { edited(bytes, &edits) } else { bytes }
+    });
+    prop_oneof![1 => vec(any::<u8>(), 0..200), 4 => like]
+}
+
+/// A masked frame, as clients send them (RFC 6455, section 5.2).
+fn frame(is_last: bool, opcode: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut bytes = vec![u8::from(is_last) << 7 | opcode];
+    match u16::try_from(payload.len()).unwrap() {
+        short @ 0..126 => bytes.push(0x80 | u8::try_from(short).unwrap()),
+        long => {
+            bytes.push(0xfe);
+            bytes.extend_from_slice(&long.to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&mask);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
 fn bodies() -> Vec<String> {
     examples::all().into_iter().map(|(_, example)| example.to_string()).collect()
 }
@@ -129,6 +163,17 @@ proptest! {
     }
 
     #[test]
+    fn no_token_but_an_issuers_very_own_opens_anything(edits in edits(), of_keys in edits()) {
+        let (issuers, good, keys) = &*ISSUER;
+        let token = String::from_utf8_lossy(&edited(good.clone().into_bytes(), &edits)).into_owned();
+        prop_assert_eq!(matches!(issuers.verify(&token), Some(Ok(_))), &token == good, "{}", token);
+        // Whatever an issuer says its keys are.
+        if let Some(issuers) = Issuers::of(ISSUER_NAME, "onsale", &edited(keys.clone(), &of_keys)) {
+            let _ = issuers.verify(good);
+        }
+    }
+
+    #[test]
     fn no_text_but_a_label_is_one(bytes in nearly(vec!["A-1-12".into(), "Balcony-1000-1000".into(), "A-0-1".into()])) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Ok(label) = text.parse::<SeatLabel>() {
@@ -141,7 +186,8 @@ proptest! {
     fn no_reply_of_a_script_breaks_what_reads_replies(value in value()) {
         let _ = draw_tokens::read(&value);
         if let Ok(reply) = Reply::read("fuzz", value) {
-            let _ = (Admission::read(&reply), hold::read(&reply));
+            let _ = (Admission::read(&reply), hold::read(&reply), audit_event::read(&reply));
+            let _ = read_inventory::read(&reply, &[contract::TierId::fresh()], true);
             for at in 0..=reply.len() {
                 let _ = (reply.int(at), reply.text(at).map(str::len), reply.id(at));
             }
@@ -164,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn no_frame_breaks_what_reads_frames(bytes in vec(any::<u8>(), 0..200), split in any::<usize>()) {
+    fn no_frame_breaks_what_reads_frames(bytes in frames(), split in any::<usize>()) {
         // In two pieces, as it may come.
         let (mut codec, mut buffer) = (ws::Codec::new(), BytesMut::new());
         let (first, second) = bytes.split_at(split % (bytes.len() + 1));
@@ -198,9 +244,26 @@ fn changes_of_holds() -> Vec<String> {
     ]
 }
 
+const ISSUER_NAME: &str = "https://issuer.example";
+/// An issuer, a token of its, and the document that has its keys.
+static ISSUER: LazyLock<(Issuers, String, Vec<u8>)> = LazyLock::new(|| {
+    // PKCS #8 of an Ed25519 key, which is any 32 bytes.
+    let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    der.extend_from_slice(&[7; 32]);
+    let signing = EncodingKey::from_ed_der(&der);
+    let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).unwrap();
+    jwk.common.key_id = Some("one".into());
+    let keys = serde_json::to_vec(&JwkSet { keys: vec![jwk] }).unwrap();
+    let header = Header { kid: Some("one".into()), ..Header::new(Algorithm::EdDSA) };
+    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let claims = json!({ "iss": ISSUER_NAME, "aud": "onsale", "sub": "somebody", "exp": expires.as_second() });
+    let token = jsonwebtoken::encode(&header, &claims, &signing).unwrap();
+    (Issuers::of(ISSUER_NAME, "onsale", &keys).unwrap(), token, keys)
+});
+
 fn good_token() -> String {
     use chassis::token::{Identity, Role};
-    static TOKEN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    static TOKEN: LazyLock<String> = LazyLock::new(|| {
         let keys: TokenKeys = "k".repeat(32).parse().unwrap();
         let guest = Identity { customer_id: contract::CustomerId::fresh(), role: Role::Customer };
         keys.sign(guest, jiff::Timestamp::now(), jiff::SignedDuration::from_hours(24)).unwrap().0

@@ -1,17 +1,17 @@
 //! API keys of box offices and programs.
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::{ApiError, Json};
 use contract::ApiKeyId;
 use contract::api::{ApiKeys, FreshApiKey, NewApiKey};
 
 use super::GateData;
+use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::identity::{Admin, Credentials};
 use crate::service::api_keys;
 
-/// `POST /api-keys`: the only time the key is shown, so no Idempotency-Key: whoever lost the answer revokes that key and makes
-/// another.
+/// `POST /api-keys`: the only time the key is shown, so an Idempotency-Key is refused: its answer could not be given again.
 #[utoipa::path(
     post,
     path = "/api-keys",
@@ -24,8 +24,14 @@ pub async fn create(
     admin: Admin,
     gate: GateData,
     credentials: web::Data<Credentials>,
+    request: HttpRequest,
     Json(new): Json<NewApiKey>,
 ) -> Result<HttpResponse, ApiError> {
+    if request.headers().contains_key(&IDEMPOTENCY_KEY) {
+        let detail = "An API key is shown once, so this takes no Idempotency-Key. Whoever lost the answer revokes that key and \
+                      makes another.";
+        return Err(ApiError::malformed(detail));
+    }
     let fresh = api_keys::create(&gate, &credentials.api_keys, &admin.origin, new).await?;
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(fresh))
 }

@@ -76,10 +76,10 @@ pub async fn keep(
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     // Boxed, or every request would be moved about at the size of one with a key.
-    Box::pin(once(keys, customer, request, next)).await
+    Box::pin(answer_once(keys, customer, request, next)).await
 }
 
-async fn once(
+async fn answer_once(
     keys: web::Data<KeyQueue>,
     customer: CustomerId,
     mut request: ServiceRequest,

@@ -159,6 +159,20 @@ impl Issuers {
     }
 }
 
+#[cfg(test)]
+impl Issuers {
+    /// One issuer with the keys of this document, if any can be used: what a fetch leaves.
+    #[must_use]
+    pub fn of(name: &str, audience: &str, document: &[u8]) -> Option<Self> {
+        let keys = usable(&serde_json::from_slice(document).ok()?).ok()?;
+        let keys = RwLock::new(Some(Keys { keys, fetched: Instant::now() }));
+        let (name, audience, unknown_key) = (name.to_owned(), audience.to_owned(), Notify::new());
+        Some(Self(
+            [Arc::new(Issuer { name, audience, roles_claim: Some("roles".to_owned()), keys, unknown_key })].into(),
+        ))
+    }
+}
+
 impl Issuer {
     fn verify(&self, token: &str) -> Result<Identity, Unidentified> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Unidentified::Invalid)?;
@@ -228,12 +242,15 @@ impl Issuer {
             "its keys are at {:?}, which is not an https:// address",
             discovery.jwks_uri
         );
-        let set: JwkSet = get(http, &discovery.jwks_uri).await?;
-        ensure!(set.keys.len() <= KEYS_MAX, "it has {} keys", set.keys.len());
-        let keys: Vec<_> = set.keys.iter().filter_map(Key::of).collect();
-        ensure!(!keys.is_empty(), "none of its keys can be used");
-        Ok(keys)
+        usable(&get(http, &discovery.jwks_uri).await?)
     }
+}
+
+fn usable(set: &JwkSet) -> anyhow::Result<Vec<Key>> {
+    ensure!(set.keys.len() <= KEYS_MAX, "it has {} keys", set.keys.len());
+    let keys: Vec<_> = set.keys.iter().filter_map(Key::of).collect();
+    ensure!(!keys.is_empty(), "none of its keys can be used");
+    Ok(keys)
 }
 
 /// JSON, bounded in size and time.

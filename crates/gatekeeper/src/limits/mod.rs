@@ -118,6 +118,7 @@ impl Limits {
             Ask::Refused(wait) => return Err(wait),
             Ask::Draw(turn) => turn,
         };
+        // Boxed, or every request would be as large as one that asks Redis.
         Box::pin(self.draw(&turn, gate, (kind, subject, budget))).await
     }
 

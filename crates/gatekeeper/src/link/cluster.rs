@@ -75,7 +75,8 @@ impl Cluster {
             return Ok(owner);
         }
         self.suspect();
-        self.ask_again().await?;
+        // Boxed, or everything that waits for a script would be as large.
+        Box::pin(self.ask_again()).await?;
         self.known_owner(slot).ok_or_else(|| LinkError::new("nobody in the Cluster has the slot"))
     }
 

@@ -83,7 +83,7 @@ impl Link {
     pub async fn live(&self, key: &str) -> Result<Live, LinkError> {
         match &self.way {
             Way::Server(node) => node.live().await,
-            Way::Cluster(cluster) => Box::pin(cluster.live(key)).await,
+            Way::Cluster(cluster) => cluster.live(key).await,
         }
     }
 

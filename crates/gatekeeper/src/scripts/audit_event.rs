@@ -66,7 +66,7 @@ pub async fn in_passing(link: &Link, keys: &EventKeys) -> Result<Option<EventAcc
     }
 }
 
-fn read(reply: &Reply) -> Result<EventAccount, ScriptError> {
+pub(crate) fn read(reply: &Reply) -> Result<EventAccount, ScriptError> {
     let account = |at| -> Result<Account, ScriptError> {
         Ok(Account { available: reply.int(at)?, held: reply.int(at + 1)?, committing: reply.int(at + 2)? })
     };

@@ -6,7 +6,7 @@ use contract::TierId;
 use contract::api::SaleState;
 
 use super::call::lua_script;
-use super::{Arg, LuaScript, ScriptError, code};
+use super::{Arg, LuaScript, Reply, ScriptError, code};
 use crate::keys::EventKeys;
 use crate::link::Link;
 
@@ -34,7 +34,10 @@ pub struct Inventory {
 pub async fn call(link: &Link, keys: &EventKeys, tiers: &[TierId], with_map: bool) -> Result<Inventory, ScriptError> {
     let mut arguments = vec![Arg::Int(with_map.into())];
     arguments.extend(tiers.iter().map(|tier| Arg::Id(tier.0)));
-    let reply = SCRIPT.call(link, keys, &arguments).await?;
+    read(&SCRIPT.call(link, keys, &arguments).await?, tiers, with_map)
+}
+
+pub(crate) fn read(reply: &Reply, tiers: &[TierId], with_map: bool) -> Result<Inventory, ScriptError> {
     if reply.code != code::OK {
         return Err(reply.unknown());
     }

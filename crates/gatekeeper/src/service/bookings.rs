@@ -26,6 +26,7 @@ pub async fn create(
 ) -> Result<BookingView, ServiceError> {
     let event = gate.event(new.event_id).await?;
     match (new.hold_id, new.tier_id, new.quantity) {
+        // Boxed, so that a refusal of a tier is not as large.
         (Some(hold), None, None) => Box::pin(book_hold(gate, &event, caller, hold)).await,
         (None, Some(tier), Some(quantity)) => {
             buy(gate, &event, caller, attempt, (tier, parse_quantity(quantity)?)).await

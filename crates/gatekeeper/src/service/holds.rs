@@ -171,7 +171,7 @@ pub(super) async fn admit_tier(
         return Err(ServiceError::TookTooLong);
     }
     let asked = check_and_decrement::Attempt { rid: attempt.rid, customer, tier, quantity, claim };
-    // Boxed, or the latch would carry what it saves.
+    // Boxed, so that what the latch refuses is not as large as a call to Redis.
     let admission = Box::pin(check_and_decrement::call(&gate.link, &event.keys, asked)).await;
     let is_hold = matches!(claim, Claim::Hold { .. });
     if is_hold {

@@ -7,6 +7,8 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use aws_lc_rs::{encoding, rsa};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -52,6 +54,34 @@ impl Key {
         let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(self.algorithm) };
         jsonwebtoken::encode(&header, claims, &self.signing).unwrap()
     }
+}
+
+/// What a careless server may take for one: the public RSA key in all the ways it is written, and nothing.
+fn shared_secrets(public: &Jwk) -> Vec<Vec<u8>> {
+    let text = serde_json::to_value(public).unwrap();
+    let [modulus, exponent] =
+        ["n", "e"].map(|part| BASE64_URL_SAFE_NO_PAD.decode(text[part].as_str().unwrap()).unwrap());
+    // DER. RSAPublicKey: SEQUENCE { INTEGER, INTEGER }; SubjectPublicKeyInfo: SEQUENCE { rsaEncryption, BIT STRING }.
+    let number = |bytes: &[u8]| der(2, &[if bytes[0] < 0x80 { &[][..] } else { &[0] }, bytes].concat());
+    let pkcs1 = der(0x30, &[number(&modulus), number(&exponent)].concat());
+    let rsa_encryption = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    let spki = der(0x30, &[&rsa_encryption[..], &der(3, &[&[0][..], &pkcs1].concat())].concat());
+    let pem = |name: &str, bytes: &[u8]| {
+        let lines = BASE64_STANDARD.encode(bytes).into_bytes();
+        let lines: Vec<_> = lines.chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        format!("-----BEGIN {name}-----\n{}\n-----END {name}-----", lines.join("\n"))
+    };
+    let pems = [pem("PUBLIC KEY", &spki), pem("RSA PUBLIC KEY", &pkcs1)];
+    let with_and_without_an_end =
+        pems.iter().flat_map(|pem| [pem.clone().into_bytes(), format!("{pem}\n").into_bytes()]);
+    let others = [Vec::new(), serde_json::to_vec(public).unwrap(), modulus.clone(), pkcs1.clone(), spki.clone()];
+    with_and_without_an_end.chain(others).collect()
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let head = if content.len() < 0x80 { vec![tag, length[1]] } else { [&[tag, 0x82][..], &length].concat() };
+    [head, content.to_vec()].concat()
 }
 
 /// The private key inside PKCS #8, which is the last thing in it: SEQUENCE { version, algorithm, OCTET STRING }.
@@ -191,13 +221,12 @@ async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
         ("a key nobody knows", Key { kid: "two", ..key.clone() }.sign(&good)),
     ];
     // The classic: signed with the public key as if it were a shared secret.
-    let public = serde_json::to_string(&key.public()).unwrap();
-    for secret in [public.as_bytes(), &[][..]] {
-        let header = Header { kid: Some("one".into()), ..Header::new(Algorithm::HS256) };
-        attacks.push((
-            "HS256 by the public key",
-            jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(secret)).unwrap(),
-        ));
+    for secret in shared_secrets(&key.public()) {
+        for kid in [Some("one".to_owned()), None] {
+            let header = Header { kid, ..Header::new(Algorithm::HS256) };
+            let token = jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(&secret)).unwrap();
+            attacks.push(("HS256 by the public key", token));
+        }
     }
     let signed = key.sign(&good);
     let (message, signature) = signed.rsplit_once('.').unwrap();

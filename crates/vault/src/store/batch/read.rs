@@ -46,10 +46,10 @@ const READ_SEATS: &str = "SELECT s.seat_index, s.price_minor, (SELECT TRUE FROM 
     FROM unnest($2::bigint[]) AS key (seat_index) CROSS JOIN LATERAL (SELECT * FROM seats \
     WHERE seats.event_id = $1 AND seats.seat_index = key.seat_index OFFSET 0) s";
 // A range of one customer and event, which only the index that begins with the customer has: asked for each with `=`, the
-// planner may take all that is booked of the event instead.
+// planner may take all that is booked of the event instead. Entries of the customer's later events are passed over.
 const READ_CUSTOMERS: &str = "SELECT key.id AS customer_id, (SELECT coalesce(sum(quantity), 0)::bigint FROM bookings \
-    WHERE (customer_id, event_id) BETWEEN (key.id, $1) AND (key.id, $1) AND status IN ('reserved', 'confirmed')) AS tickets \
-    FROM unnest($2::uuid[]) AS key (id)";
+    WHERE (customer_id, event_id) BETWEEN (key.id, $1) AND (key.id, $1) \
+    AND status IN ('reserved', 'confirmed')) AS tickets FROM unnest($2::uuid[]) AS key (id)";
 const READ_FATES: &str = "SELECT r.rid, r.refusal FROM unnest($2::uuid[]) AS key (rid) CROSS JOIN LATERAL \
     (SELECT rid, refusal FROM reservations WHERE event_id = $1 AND reservations.rid = key.rid OFFSET 0) r";
 

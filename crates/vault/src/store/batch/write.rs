@@ -58,23 +58,27 @@ const WRITE: &str = "
         (SELECT count(*) FROM audited)";
 const INSERT_VOID: &str = "INSERT INTO reservations (event_id, rid, outcome, refusal) \
     SELECT $1, rid, 'void', refusal FROM unnest($2::uuid[], $3::jsonb[]) AS void (rid, refusal)";
-// A row is looked up by its key and then changed where it lies. Joined with the keys, an event of which statistics know
-// nothing would be read whole instead. Nobody else changes its bookings while the event is locked, so none moves meanwhile.
+// A row is looked up by its whole key and nothing else, and then changed where it lies. Joined with the keys, an event of
+// which statistics know nothing would be read whole; asked for its status as well, so might every reserved booking there
+// is. None moves meanwhile: nobody else changes bookings of an event that is locked, and `due` only locks them.
 const CONFIRM: &str = "UPDATE bookings SET status = 'confirmed', payment_reference = paid.reference
     FROM unnest($2::uuid[], $3::text[]) AS paid (booking_id, reference) CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM bookings
-        WHERE event_id = $1 AND booking_id = paid.booking_id AND status = 'reserved' OFFSET 0
-    ) found WHERE bookings.ctid = found.place";
+        SELECT tableoid AS part, ctid AS place, status FROM bookings
+        WHERE event_id = $1 AND booking_id = paid.booking_id OFFSET 0
+    ) found
+    WHERE found.status = 'reserved' AND bookings.ctid = found.place AND bookings.tableoid = found.part";
 const RELEASE: &str = "UPDATE bookings SET status = ended.status
     FROM unnest($2::uuid[], $3::text[]) AS ended (booking_id, status) CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM bookings
-        WHERE event_id = $1 AND booking_id = ended.booking_id AND status IN ('reserved', 'confirmed') OFFSET 0
-    ) found WHERE bookings.ctid = found.place";
+        SELECT tableoid AS part, ctid AS place, status FROM bookings
+        WHERE event_id = $1 AND booking_id = ended.booking_id OFFSET 0
+    ) found
+    WHERE found.status IN ('reserved', 'confirmed') AND bookings.ctid = found.place AND bookings.tableoid = found.part";
 const RELEASE_ITEMS: &str = "UPDATE booking_items SET released_at = now()
     FROM unnest($2::uuid[]) AS ended (booking_id) CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM booking_items
-        WHERE event_id = $1 AND booking_id = ended.booking_id AND released_at IS NULL OFFSET 0
-    ) found WHERE booking_items.ctid = found.place";
+        SELECT tableoid AS part, ctid AS place, released_at FROM booking_items
+        WHERE event_id = $1 AND booking_id = ended.booking_id OFFSET 0
+    ) found
+    WHERE found.released_at IS NULL AND booking_items.ctid = found.place AND booking_items.tableoid = found.part";
 const WAKE: &str = "SELECT pg_notify($1, $2)";
 
 impl Batch {
