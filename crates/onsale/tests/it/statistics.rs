@@ -93,8 +93,8 @@ async fn an_event_is_counted_by_one_look_at_each_booking_though_statistics_know_
     assert_eq!((audit.seats.available, audit.seats.reserved), (0, 300));
     sleep(COUNTED).await;
     let read = reads(&system, "bookings").await - before;
-    // Counted once, and audited some times; a look at all for each is 90,000.
-    assert!(read > 600 && read < 60_000, "to count 300 bookings {read} were read");
+    // Counted once, and audited some times; a look at half of them for each is 45,000.
+    assert!(read > 600 && read < 10_000, "to count 300 bookings {read} were read");
 }
 
 async fn change(guest: &Client, sold: &Answer, verb: &str) -> u16 {
