@@ -14,10 +14,7 @@ export interface paths {
         /** `GET /api-keys`. */
         get: operations["api_keys_list"];
         put?: never;
-        /**
-         * `POST /api-keys`: the only time the key is shown, so no Idempotency-Key: whoever lost the answer revokes that key and makes
-         *     another.
-         */
+        /** `POST /api-keys`: the only time the key is shown, so an Idempotency-Key is refused: its answer could not be given again. */
         post: operations["api_keys_create"];
         delete?: never;
         options?: never;
