@@ -1740,6 +1740,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -2067,6 +2082,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -2214,6 +2244,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -2322,6 +2367,21 @@ export interface operations {
             };
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -2713,6 +2773,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -2882,6 +2957,23 @@ export interface operations {
             };
             /** @description `gone`: No longer available. */
             410: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
@@ -3266,6 +3358,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -3575,8 +3682,38 @@ export interface operations {
                     "application/json": components["schemas"]["EventView"];
                 };
             };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -3937,6 +4074,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -4073,6 +4225,21 @@ export interface operations {
             };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -4467,6 +4634,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -4610,6 +4792,21 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4787,6 +4984,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `key_reused`: The idempotency key was used for another request. `not_bookable`: Not on sale. */
             422: {
                 headers: {
@@ -4922,6 +5136,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -5023,8 +5252,38 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -5122,8 +5381,38 @@ export interface operations {
                     "application/json": components["schemas"]["SeatStates"];
                 };
             };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -5298,6 +5587,23 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description Seconds to wait, where trying again makes sense. */
                     "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
                     /** @description What the request is called: in its problem, in the logs and in the audit log. */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5496,6 +5802,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
@@ -5638,6 +5961,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -5744,6 +6082,21 @@ export interface operations {
             };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -5875,6 +6228,21 @@ export interface operations {
             };
             /** @description `not_found`: Not found. */
             404: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
                 headers: {
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
@@ -6150,6 +6518,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
@@ -6229,6 +6612,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `malformed`: The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `too_many_requests`: Too many requests. */

@@ -6,36 +6,36 @@ use contract::problem::CONTENT_TYPE;
 use contract::{Code, Problem};
 use serde_json::{Value, json};
 
-/// What any call can answer: too often, a bug, a part that is away.
-const ALWAYS: &[Code] = &[Code::TooManyRequests, Code::Internal, Code::Unavailable];
+/// What any call can answer: what is no request, a body that is too large even where none is read, too often, a bug, a part that
+/// is away.
+const ALWAYS: &[Code] =
+    &[Code::Malformed, Code::PayloadTooLarge, Code::TooManyRequests, Code::Internal, Code::Unavailable];
 /// What a call with a body can.
-const OF_BODIES: &[Code] = &[Code::Malformed, Code::PayloadTooLarge, Code::UnsupportedMediaType];
+const OF_BODIES: &[Code] = &[Code::UnsupportedMediaType];
 /// What a POST can that may carry an Idempotency-Key.
-const OF_KEYS: &[Code] = &[Code::Malformed, Code::InProgress, Code::KeyReused];
+const OF_KEYS: &[Code] = &[Code::InProgress, Code::KeyReused];
 /// What a call can that asks Redis for inventory.
 const OF_INVENTORY: &[Code] = &[Code::InventoryRebuilding];
 
 /// A call's own errors, besides those of its kind.
 #[rustfmt::skip]
 fn own(operation: &str) -> &'static [Code] {
-    use Code::{Forbidden, Gone, HoldExpired, InProgress, LimitExceeded, Malformed, NotBookable, NotFound, OutcomeUnknown,
+    use Code::{Forbidden, Gone, HoldExpired, InProgress, LimitExceeded, NotBookable, NotFound, OutcomeUnknown,
         SeatTaken, SoldOut};
     match operation {
         "bookings_create" => &[NotFound, SoldOut, SeatTaken, HoldExpired, InProgress, Gone, LimitExceeded, NotBookable, OutcomeUnknown],
         "bookings_confirm" | "bookings_cancel" => &[NotFound, Gone, OutcomeUnknown],
-        "bookings_list" | "events_list" => &[Malformed],
-        "events_create" | "api_keys_list" => &[Forbidden],
+        "events_create" | "api_keys_list" | "audit_log_read" => &[Forbidden],
         "events_change" => &[Forbidden, NotFound, LimitExceeded],
         "events_audit" | "activity_read" | "api_keys_revoke" => &[Forbidden, NotFound],
         "holds_create" => &[NotFound, SoldOut, SeatTaken, HoldExpired, InProgress, LimitExceeded, NotBookable],
         "holds_read" | "holds_release" => &[NotFound, HoldExpired, InProgress],
         "holds_extend" => &[NotFound, HoldExpired, InProgress, NotBookable],
-        "seats_lock" => &[Malformed, NotFound, SeatTaken, HoldExpired, LimitExceeded, NotBookable],
-        "seats_unlock" => &[Malformed, NotFound, InProgress],
-        "seats_available" | "seats_all" | "live_watch" => &[Malformed, NotFound],
-        "bookings_read" | "events_read" | "seats_map" | "seats_states" | "profile_read" => &[NotFound],
+        "seats_lock" => &[NotFound, SeatTaken, HoldExpired, LimitExceeded, NotBookable],
+        "seats_unlock" => &[NotFound, InProgress],
+        "seats_available" | "seats_all" | "live_watch" | "bookings_read" | "events_read" | "seats_map" | "seats_states"
+        | "profile_read" => &[NotFound],
         "api_keys_create" => &[Forbidden, LimitExceeded],
-        "audit_log_read" => &[Forbidden, Malformed],
         _ => &[],
     }
 }
@@ -55,8 +55,7 @@ fn codes(operation: &Value) -> Vec<Code> {
     let mut codes = own(name).to_vec();
     let mut add = |applies: bool, more: &[Code]| codes.extend(more.iter().filter(|_| applies));
     add(true, ALWAYS);
-    // Where a key is accepted, the name of its visitor may be malformed.
-    add(operation.get("security").is_some(), &[Code::Unauthorized, Code::Malformed]);
+    add(operation.get("security").is_some(), &[Code::Unauthorized]);
     add(operation.get("requestBody").is_some(), OF_BODIES);
     add(takes_key, OF_KEYS);
     add(asks_redis(name), OF_INVENTORY);

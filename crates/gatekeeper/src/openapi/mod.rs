@@ -146,7 +146,7 @@ mod tests {
             let name = operation["operationId"].as_str().unwrap().to_owned();
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().all(|status| status != "default"), "{name}");
-            assert!(["429", "500", "503"].iter().all(|status| responses.contains_key(*status)), "{name}");
+            assert!(["400", "413", "429", "500", "503"].iter().all(|status| responses.contains_key(*status)), "{name}");
             assert_eq!(operation.get("security").is_some(), responses.contains_key("401"), "{name}");
             let bodies = responses.values().chain(operation.get("requestBody"));
             for schema in bodies.filter_map(|body| body["content"]["application/json"].get("schema")) {
