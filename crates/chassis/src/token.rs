@@ -79,7 +79,7 @@ struct Claims {
 /// Signs and checks tokens with shared keys.
 #[derive(Clone)]
 pub struct TokenKeys {
-    signing: EncodingKey,
+    /// At least one; the first signs.
     keys: Vec<Key>,
 }
 
@@ -87,6 +87,7 @@ pub struct TokenKeys {
 struct Key {
     /// The beginning of the key's hash: says which key it is, and nothing about it.
     kid: String,
+    encoding: EncodingKey,
     decoding: DecodingKey,
 }
 
@@ -102,8 +103,12 @@ impl std::str::FromStr for TokenKeys {
         if secrets.iter().any(|secret| secret.len() < KEY_LEN_MIN) {
             return Err(format!("a token key needs at least {KEY_LEN_MIN} characters"));
         }
-        let key = |secret: &&str| Key { kid: kid(secret), decoding: DecodingKey::from_secret(secret.as_bytes()) };
-        Ok(Self { signing: EncodingKey::from_secret(secrets[0].as_bytes()), keys: secrets.iter().map(key).collect() })
+        let key = |secret: &&str| Key {
+            kid: kid(secret),
+            encoding: EncodingKey::from_secret(secret.as_bytes()),
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+        };
+        Ok(Self { keys: secrets.iter().map(key).collect() })
     }
 }
 
@@ -136,7 +141,7 @@ impl TokenKeys {
             exp: expires_at.as_second(),
         };
         let header = Header { kid: Some(self.keys[0].kid.clone()), ..Header::new(ALGORITHM) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.signing);
+        let token = jsonwebtoken::encode(&header, &claims, &self.keys[0].encoding);
         Ok((token.map_err(|_| TokenError)?, expires_at))
     }
 
@@ -158,6 +163,13 @@ impl TokenKeys {
         let claims: Claims = part(claims)?;
         let holds = claims.iss == ISSUER && claims.aud == AUDIENCE && claims.hold_at(Timestamp::now().as_second());
         holds.then_some(Identity { customer_id: claims.sub, role: claims.role }).ok_or(TokenError)
+    }
+
+    /// What only whoever has a key can make of a text, as 64 hexadecimal digits: by each key, the one that signs first. A
+    /// text with a space in it is none that a token's signature is made of.
+    pub fn keyed_digests(&self, text: &str) -> Result<Vec<String>, TokenError> {
+        let signed = |key: &Key| crypto::sign(text.as_bytes(), &key.encoding, ALGORITHM).map_err(|_| TokenError);
+        self.keys.iter().map(|key| Ok(secret::digest(signed(key)?.as_bytes()))).collect()
     }
 }
 

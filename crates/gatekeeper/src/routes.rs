@@ -56,8 +56,7 @@ fn api(api: &mut ServiceConfig) {
         ))
         .service(resource("/audit-log", Kind::Reads, [get(audit_log::read)]))
         .service(resource("/api-keys/{key_id}", Kind::Bookings, [delete(api_keys::revoke)]))
-        // The answer is shown once, and kept nowhere for another time.
-        .service(plain_resource("/api-keys", Kind::Bookings, [post(api_keys::create), get(api_keys::list)]))
+        .service(secret_resource("/api-keys", Kind::Bookings, [post(api_keys::create), get(api_keys::list)]))
         // It makes a new customer each time, and a key would be nobody's.
         .service(plain_resource("/sessions", Kind::Sessions, [post(sessions::create)]));
 }
@@ -68,6 +67,16 @@ type Way = (Method, Route);
 /// A path and its methods, and whose budget those that are no GET draw from; a POST may carry an Idempotency-Key.
 fn resource<const WAYS: usize>(path: &str, kind: Kind, ways: [Way; WAYS]) -> impl HttpServiceFactory + use<WAYS> {
     methods(path, ways).wrap(from_fn(move |request, next| guard::keyed(kind, request, next)))
+}
+
+/// The same with the secret put into the answer in front of that, so that it is in none that is kept.
+fn secret_resource<const WAYS: usize>(
+    path: &str,
+    kind: Kind,
+    ways: [Way; WAYS],
+) -> impl HttpServiceFactory + use<WAYS> {
+    let keyed = methods(path, ways).wrap(from_fn(move |request, next| guard::keyed(kind, request, next)));
+    keyed.wrap(from_fn(api_keys::show))
 }
 
 /// The same without keys.

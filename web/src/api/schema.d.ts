@@ -14,7 +14,7 @@ export interface paths {
         /** `GET /api-keys`. */
         get: operations["api_keys_list"];
         put?: never;
-        /** `POST /api-keys`: the only time the key is shown, so an Idempotency-Key is refused: its answer could not be given again. */
+        /** `POST /api-keys`. The answer says no more of the key than is kept of it; [`show`] sees to the rest. */
         post: operations["api_keys_create"];
         delete?: never;
         options?: never;
@@ -738,7 +738,7 @@ export interface components {
             venue: string;
         };
         /**
-         * @description The reply to `POST /api-keys`: the only time the key itself is shown.
+         * @description The reply to `POST /api-keys`, and to its repetition with the same Idempotency-Key: nothing else shows the key.
          * @example {
          *       "api_key": "osk_0199f3a29e077d15b3c48a1f6e0d7c05_5f0a…",
          *       "created_at": "2026-01-10T08:00:00Z",
@@ -750,7 +750,7 @@ export interface components {
          */
         FreshApiKey: components["schemas"]["ApiKeyView"] & {
             /**
-             * @description Goes into `Authorization: Bearer`. Kept nowhere; whoever loses it makes another.
+             * @description Goes into `Authorization: Bearer`. Kept nowhere.
              * @example osk_0190d2a47c1e7b3a9d6b9a4f2b0c7c11_3f0c…
              */
             api_key: string;
@@ -1811,6 +1811,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description 1 to 255 visible ASCII characters. The request is carried out once; whoever repeats it with the same key and body gets
+                 *     the first answer again, with `Idempotent-Replayed: true`.
+                 * @example 5f0a4c1e-7d5e-4a35-9d6b-9a4f2b0c7c11
+                 */
+                "Idempotency-Key"?: string | null;
+                /**
                  * @description What to call the request: 8 to 64 letters, digits and hyphens. Without one, or with another, it is given one.
                  * @example checkout-5f2c9a70
                  */
@@ -1830,9 +1836,11 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The key, shown this once; within two seconds it works at every replica */
+            /** @description The key, shown to this request and its repetitions alone; within two seconds it works at every replica */
             201: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1848,6 +1856,8 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1863,6 +1873,8 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1878,6 +1890,44 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `in_progress`: Already in progress. */
+            409: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    RateLimit?: string;
+                    /** @description That budget: requests, and seconds in which they come back. */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds to wait, where trying again makes sense. */
+                    "Retry-After"?: number;
+                    /** @description What the request is called: in its problem, in the logs and in the audit log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `gone`: No longer available. */
+            410: {
+                headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1893,6 +1943,8 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1908,6 +1960,8 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1920,9 +1974,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `limit_exceeded`: Limit exceeded. */
+            /** @description `key_reused`: The idempotency key was used for another request. `limit_exceeded`: Limit exceeded. */
             422: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1938,6 +1994,8 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1955,6 +2013,8 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
@@ -1970,6 +2030,8 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
+                    /** @description `true` on an answer that was given to this key before. */
+                    "Idempotent-Replayed"?: string;
                     /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */

@@ -82,13 +82,13 @@ pub struct ApiKeys {
     pub items: Vec<ApiKeyView>,
 }
 
-/// The reply to `POST /api-keys`: the only time the key itself is shown.
+/// The reply to `POST /api-keys`, and to its repetition with the same Idempotency-Key: nothing else shows the key.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FreshApiKey {
     /// What is kept of it.
     #[serde(flatten)]
     pub key: ApiKeyView,
-    /// Goes into `Authorization: Bearer`. Kept nowhere; whoever loses it makes another.
+    /// Goes into `Authorization: Bearer`. Kept nowhere.
     #[schema(example = "osk_0190d2a47c1e7b3a9d6b9a4f2b0c7c11_3f0c…")]
     pub api_key: String,
 }

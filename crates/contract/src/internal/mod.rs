@@ -1,13 +1,17 @@
 //! What a gatekeeper and the vault say to each other.
 
+mod api_keys;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Action, BookingStatus, KeyRole, NewApiKey, SaleState};
-use crate::ids::{ApiKeyId, CustomerId, EventId, ReservationId, TierId};
+use crate::api::{Action, BookingStatus, SaleState};
+use crate::ids::{CustomerId, EventId, ReservationId, TierId};
 use crate::origin::Origin;
 use crate::seat::{SeatIndex, Seating};
 use crate::values::{Currency, Quantity};
+
+pub use api_keys::{KeptKey, KeyRecord, NewKeyRecord};
 
 /// The most commits one request carries and one transaction posts.
 pub const COMMITS_PER_BATCH_MAX: usize = 512;
@@ -345,28 +349,6 @@ pub struct VaultAudit {
     pub seats_sold: i64,
     /// Seats with more than one live booking.
     pub double_booked: i64,
-}
-
-/// An API key as gatekeepers check it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRecord {
-    /// Names it.
-    pub key_id: ApiKeyId,
-    /// What it may do.
-    pub role: KeyRole,
-    /// SHA-256 of the whole key, in hexadecimal.
-    pub secret_digest: String,
-}
-
-/// The body of `POST /internal/api-keys`.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct NewKeyRecord {
-    /// Under which id.
-    pub key_id: ApiKeyId,
-    /// What was asked for.
-    pub key: NewApiKey,
-    /// SHA-256 of the whole key, in hexadecimal.
-    pub secret_digest: String,
 }
 
 /// The body of `POST /internal/events/{id}/changes`: changes of an event's holds, which the vault had no part in, for the audit

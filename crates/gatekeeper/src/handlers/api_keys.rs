@@ -1,39 +1,83 @@
 //! API keys of box offices and programs.
 
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::ReqData;
+use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use chassis::token::TokenKeys;
 use chassis::{ApiError, Json};
-use contract::ApiKeyId;
 use contract::api::{ApiKeys, FreshApiKey, NewApiKey};
+use contract::internal::KeptKey;
+use contract::{ApiKeyId, Code};
 
-use super::GateData;
+use super::{GateData, IdempotencyKey};
+use crate::attempt::Attempt;
 use crate::idempotency::IDEMPOTENCY_KEY;
+use crate::identity::api_keys::{Seed, make, make_again};
 use crate::identity::{Admin, Credentials};
 use crate::service::api_keys;
 
-/// `POST /api-keys`: the only time the key is shown, so an Idempotency-Key is refused: its answer could not be given again.
+/// `POST /api-keys`. The answer says no more of the key than is kept of it; [`show`] sees to the rest.
 #[utoipa::path(
     post,
     path = "/api-keys",
     tag = "api_keys",
+    params(IdempotencyKey),
     request_body = NewApiKey,
-    responses((status = 201, description = "The key, shown this once; within two seconds it works at every replica", body = FreshApiKey)),
+    responses((status = 201, description = "The key, shown to this request and its repetitions alone; within two seconds it works at every replica", body = FreshApiKey)),
     security(("bearer" = []))
 )]
 pub async fn create(
     admin: Admin,
     gate: GateData,
     credentials: web::Data<Credentials>,
-    request: HttpRequest,
+    attempt: Attempt,
+    seed: ReqData<Seed>,
     Json(new): Json<NewApiKey>,
 ) -> Result<HttpResponse, ApiError> {
-    if request.headers().contains_key(&IDEMPOTENCY_KEY) {
-        let detail = "An API key is shown once, so this takes no Idempotency-Key. Whoever lost the answer revokes that key and \
-                      makes another.";
-        return Err(ApiError::malformed(detail));
-    }
-    let fresh = api_keys::create(&gate, &credentials.api_keys, &admin.origin, new).await?;
-    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(fresh))
+    let id = ApiKeyId(attempt.rid.0);
+    let text = make(&credentials.token_keys, id, &seed).map_err(|_| cannot_make())?;
+    let kept = api_keys::create(&gate, &credentials.api_keys, &admin.origin, new, id, &text).await?;
+    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(kept))
+}
+
+/// Puts the key into the answer of [`create`], be it the first or one that was kept: made again of what the request brings.
+pub async fn show(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_post = request.method() == Method::POST;
+    let credentials = request.app_data::<web::Data<Credentials>>().cloned();
+    let seed = Seed::of(request.headers().get(&IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok()));
+    request.extensions_mut().insert(seed.clone());
+    let response = next.call(request).await?.map_into_boxed_body();
+    let Some(credentials) = credentials.filter(|_| is_post && response.status() == StatusCode::CREATED) else {
+        return Ok(response);
+    };
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    Ok(match shown(&credentials.token_keys, &seed, to_bytes(body).await.ok().as_deref()) {
+        Ok(body) => ServiceResponse::new(request, response.set_body(body).map_into_boxed_body()),
+        Err(error) => ServiceResponse::from_err(error, request),
+    })
+}
+
+fn shown(token_keys: &TokenKeys, seed: &Seed, answer: Option<&[u8]>) -> Result<String, ApiError> {
+    let kept = answer.and_then(|body| serde_json::from_slice(body).ok());
+    let KeptKey { key, secret_digest } = kept.ok_or_else(cannot_make)?;
+    let text = make_again(token_keys, key.key_id, seed, &secret_digest).map_err(|_| cannot_make())?;
+    let Some(api_key) = text else {
+        let detail = "it was made by a token key that is gone, and cannot be shown again. Revoke it and make another.";
+        return Err(ApiError::new(Code::Gone, format!("The key is {}; {detail}", key.key_id)));
+    };
+    serde_json::to_string(&FreshApiKey { key, api_key }).map_err(|_| cannot_make())
+}
+
+fn cannot_make() -> ApiError {
+    ApiError::new(Code::Internal, "No key could be made.")
 }
 
 /// `GET /api-keys`.
@@ -65,4 +109,41 @@ pub async fn revoke(
 ) -> Result<HttpResponse, ApiError> {
     api_keys::revoke(&gate, &credentials.api_keys, &admin.origin, *id).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use chassis::secret::digest;
+    use contract::api::{ApiKeyView, KeyRole};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn kept(token_keys: &TokenKeys, seed: &Seed) -> (String, Vec<u8>) {
+        let id = ApiKeyId::fresh();
+        let text = make(token_keys, id, seed).unwrap();
+        let (name, created_at) = ("Box office".into(), Timestamp::UNIX_EPOCH);
+        let key = ApiKeyView { key_id: id, name, role: KeyRole::BoxOffice, created_at, revoked_at: None };
+        let answer = KeptKey { key, secret_digest: digest(text.as_bytes()) };
+        (text, serde_json::to_vec(&answer).unwrap())
+    }
+
+    #[test]
+    fn a_key_is_shown_until_its_token_key_is_forgotten_and_then_it_is_named() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let both = format!("{new},{old}");
+        let [old, new, both]: [TokenKeys; 3] = [old, new, both].map(|text| text.parse().unwrap());
+        let seed = Seed::of(Some("once"));
+        let (text, answer) = kept(&old, &seed);
+        for known in [&old, &both] {
+            let fresh: FreshApiKey = serde_json::from_str(&shown(known, &seed, Some(&answer)).unwrap()).unwrap();
+            assert_eq!(fresh.api_key, text);
+        }
+        let id = serde_json::from_slice::<KeptKey>(&answer).unwrap().key.key_id.to_string();
+        for (known, seed) in [(&new, &seed), (&old, &Seed::of(Some("twice"))), (&old, &Seed::of(None))] {
+            let problem = shown(known, seed, Some(&answer)).unwrap_err().0;
+            assert!(problem.code == Code::Gone && problem.detail.contains(&id), "{problem:?}");
+        }
+        assert_eq!(shown(&old, &seed, Some(b"{}")).unwrap_err().0.code, Code::Internal);
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chassis::secret::{digest, is_same};
+use chassis::token::{TokenError, TokenKeys};
 use contract::ApiKeyId;
 use contract::api::KeyRole;
 use contract::internal::KeyRecord;
@@ -21,15 +22,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// An older list is not believed: keys of it may have been revoked.
 const LIST_KEPT: Duration = Duration::from_mins(1);
 
-/// A key and its holder's id.
-pub struct Fresh {
-    /// Names it.
-    pub id: ApiKeyId,
-    /// What its holder sends; kept nowhere.
-    pub text: String,
-    /// What is kept.
-    pub digest: String,
-}
+/// What a key is made of besides its id and a token key, by whoever asks for it: the request's Idempotency-Key, which is kept
+/// nowhere and comes again with each repetition; or what nobody has seen, so that this request alone is shown the key.
+#[derive(Clone)]
+pub struct Seed(String);
 
 /// The keys that work. Clones share them.
 #[derive(Clone)]
@@ -89,14 +85,33 @@ impl KeyRing {
     }
 }
 
-impl Fresh {
-    /// A key nobody has seen: 244 random bits.
+impl Seed {
+    /// Of an Idempotency-Key, or 244 random bits.
     #[must_use]
-    pub fn make() -> Self {
-        let id = ApiKeyId::fresh();
-        let text = format!("{PREFIX}{}_{}{}", id.0.simple(), Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        Self { id, digest: digest(text.as_bytes()), text }
+    pub fn of(idempotency_key: Option<&str>) -> Self {
+        let random = || format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        Self(idempotency_key.map_or_else(random, str::to_owned))
     }
+}
+
+/// The key of that id and seed, as the token key that signs makes it.
+pub fn make(token_keys: &TokenKeys, id: ApiKeyId, seed: &Seed) -> Result<String, TokenError> {
+    Ok(texts(token_keys, id, seed)?.swap_remove(0))
+}
+
+/// The same again, by whichever token key it was made; `None` once that one is forgotten.
+pub fn make_again(
+    token_keys: &TokenKeys,
+    id: ApiKeyId,
+    seed: &Seed,
+    secret_digest: &str,
+) -> Result<Option<String>, TokenError> {
+    Ok(texts(token_keys, id, seed)?.into_iter().find(|text| is_same(secret_digest, &digest(text.as_bytes()))))
+}
+
+fn texts(token_keys: &TokenKeys, id: ApiKeyId, Seed(seed): &Seed) -> Result<Vec<String>, TokenError> {
+    let secrets = token_keys.keyed_digests(&format!("API key {id} {seed}"))?;
+    Ok(secrets.into_iter().map(|secret| format!("{PREFIX}{}_{secret}", id.0.simple())).collect())
 }
 
 #[cfg(test)]
@@ -104,10 +119,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_shows_whose_it_is_and_nothing_else_of_it_is_kept() {
-        let (one, other) = (Fresh::make(), Fresh::make());
-        assert!(one.text.starts_with(&format!("osk_{}_", one.id.0.simple())));
-        assert_eq!(one.digest, digest(one.text.as_bytes()));
-        assert!(one.text != other.text && one.digest != other.digest && !one.text.contains(&one.digest));
+    fn a_key_takes_its_id_its_seed_and_its_token_key() {
+        let token_keys = |name: &str| name.repeat(32).parse::<TokenKeys>().unwrap();
+        let (id, seed) = (ApiKeyId::fresh(), Seed::of(Some("once")));
+        let key = make(&token_keys("a"), id, &seed).unwrap();
+        assert!(key.starts_with(&format!("osk_{}_", id.0.simple())) && key.len() == 4 + 32 + 1 + 64);
+        for other in [
+            make(&token_keys("b"), id, &seed),
+            make(&token_keys("a"), ApiKeyId::fresh(), &seed),
+            make(&token_keys("a"), id, &Seed::of(Some("twice"))),
+            make(&token_keys("a"), id, &Seed::of(None)),
+            make(&token_keys("a"), id, &Seed::of(None)),
+        ] {
+            assert_ne!(other.unwrap()[37..], key[37..]);
+        }
+    }
+
+    #[test]
+    fn a_key_is_made_again_until_its_token_key_is_forgotten() {
+        let token_keys = |names: &[&str]| {
+            names.iter().map(|name| name.repeat(32)).collect::<Vec<_>>().join(",").parse::<TokenKeys>().unwrap()
+        };
+        let (id, seed) = (ApiKeyId::fresh(), Seed::of(Some("once")));
+        let key = make(&token_keys(&["a"]), id, &seed).unwrap();
+        let again = |names: &[&str]| make_again(&token_keys(names), id, &seed, &digest(key.as_bytes())).unwrap();
+        for known in [&["a"][..], &["a", "b"], &["b", "a"]] {
+            assert_eq!(again(known).as_ref(), Some(&key));
+        }
+        assert_eq!(again(&["b"]), None);
     }
 }

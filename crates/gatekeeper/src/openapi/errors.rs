@@ -35,7 +35,7 @@ fn own(operation: &str) -> &'static [Code] {
         "seats_unlock" => &[NotFound, InProgress],
         "seats_available" | "seats_all" | "live_watch" | "bookings_read" | "events_read" | "seats_map" | "seats_states"
         | "profile_read" => &[NotFound],
-        "api_keys_create" => &[Forbidden, LimitExceeded],
+        "api_keys_create" => &[Forbidden, Gone, LimitExceeded],
         _ => &[],
     }
 }

@@ -1,20 +1,27 @@
 //! API keys: made here, kept by the vault as digests, known to every replica within two seconds.
 
-use contract::api::{ApiKeyView, FreshApiKey, NewApiKey};
-use contract::internal::NewKeyRecord;
+use chassis::secret::digest;
+use contract::api::{ApiKeyView, NewApiKey};
+use contract::internal::{KeptKey, NewKeyRecord};
 use contract::{ApiKeyId, Origin};
 
 use super::{Gate, ServiceError};
-use crate::identity::api_keys::{Fresh, KeyRing};
+use crate::identity::api_keys::KeyRing;
 
-/// Makes a key and shows it, this once.
-pub async fn create(gate: &Gate, ring: &KeyRing, origin: &Origin, new: NewApiKey) -> Result<FreshApiKey, ServiceError> {
+/// Has a key kept; the one that was kept first under that id, should it be a repetition.
+pub async fn create(
+    gate: &Gate,
+    ring: &KeyRing,
+    origin: &Origin,
+    new: NewApiKey,
+    id: ApiKeyId,
+    text: &str,
+) -> Result<KeptKey, ServiceError> {
     new.validate().map_err(|why| ServiceError::Malformed(format!("{why}.")))?;
-    let Fresh { id, text, digest } = Fresh::make();
-    let record = NewKeyRecord { key_id: id, key: new, secret_digest: digest };
-    let key = gate.vault.create_api_key(&record, origin).await?;
+    let record = NewKeyRecord { key_id: id, key: new, secret_digest: digest(text.as_bytes()) };
+    let kept = gate.vault.create_api_key(&record, origin).await?;
     renew(ring).await;
-    Ok(FreshApiKey { key, api_key: text })
+    Ok(kept)
 }
 
 /// All keys.

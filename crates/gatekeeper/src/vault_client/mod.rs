@@ -11,7 +11,7 @@ use contract::api::{ApiKeyView, Confirmation, EventChange, LogFilter, LogPage, N
 use contract::idempotency::{KeyCommand, KeyReply};
 use contract::internal::{
     Batch, Booking, BookingAnswer, CommitRequest, EpochRequest, EventRecord, JournalPage, JournalPositions,
-    JournalWakes, KeyRecord, LoggedChange, LoggedChanges, NewKeyRecord, Outcome, Projection, ResolveRequest,
+    JournalWakes, KeptKey, KeyRecord, LoggedChange, LoggedChanges, NewKeyRecord, Outcome, Projection, ResolveRequest,
     VaultAudit, Verdict,
 };
 use contract::{ApiKeyId, CustomerId, EventId, Origin, ReservationId, paths};
@@ -146,7 +146,7 @@ impl VaultClient {
     }
 
     /// Keeps a new API key by its digest.
-    pub async fn create_api_key(&self, key: &NewKeyRecord, origin: &Origin) -> Result<ApiKeyView, VaultError> {
+    pub async fn create_api_key(&self, key: &NewKeyRecord, origin: &Origin) -> Result<KeptKey, VaultError> {
         self.change(origin, Method::POST, paths::API_KEYS, Some(key)).await
     }
 

@@ -109,6 +109,10 @@ async fn every_post_that_changes_something_gives_its_first_answer_again() {
     let made = twice(&system.admin, "/api/v1/events".into(), new, 201).await;
     let made: EventId = made["event_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(system.count("SELECT count(*) FROM events WHERE event_id = $1", made).await, 1);
+    let office = json!({ "name": "Twice", "role": "box_office" });
+    let made = twice(&system.admin, "/api/v1/api-keys".into(), office.clone(), 201).await;
+    assert!(made["api_key"].as_str().unwrap().starts_with("osk_"), "{made}");
+    twice(&guest, "/api/v1/api-keys".into(), office, 403).await;
     for event in [event, seats] {
         system.clean_audit(event).await;
     }

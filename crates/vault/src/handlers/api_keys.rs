@@ -5,7 +5,7 @@ use chassis::credential::ServiceCaller;
 use chassis::{ApiError, Json};
 use contract::ApiKeyId;
 use contract::api::ApiKeyView;
-use contract::internal::{KeyRecord, NewKeyRecord};
+use contract::internal::{KeptKey, KeyRecord, NewKeyRecord};
 
 use super::Cause;
 use crate::store::Store;
@@ -16,7 +16,7 @@ pub async fn create(
     store: web::Data<Store>,
     cause: Cause,
     Json(new): Json<NewKeyRecord>,
-) -> Result<web::Json<ApiKeyView>, ApiError> {
+) -> Result<web::Json<KeptKey>, ApiError> {
     new.key.validate().map_err(ApiError::malformed)?;
     Ok(web::Json(store.create_api_key(new.key_id, &new.key, &new.secret_digest, &cause.0).await?))
 }

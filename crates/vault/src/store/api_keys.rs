@@ -1,7 +1,7 @@
 //! API keys.
 
 use contract::api::{API_KEYS_MAX, Action, ApiKeyView, KeyRole, NewApiKey};
-use contract::internal::KeyRecord;
+use contract::internal::{KeptKey, KeyRecord};
 use contract::{ApiKeyId, Origin};
 use tokio_postgres::Row;
 
@@ -9,19 +9,20 @@ use super::audit_log::{self, Changes};
 use super::{Store, StoreError, expect_rows};
 
 impl Store {
-    /// Keeps a new key by its secret's digest. Asked again with the same id, it is the same key.
+    /// Keeps a new key by its secret's digest. Asked again with the same id, it is the key that was made first.
     pub async fn create_api_key(
         &self,
         id: ApiKeyId,
         new: &NewApiKey,
         secret_digest: &str,
         origin: &Origin,
-    ) -> Result<ApiKeyView, StoreError> {
+    ) -> Result<KeptKey, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         // One is made at a time, so that there are never more than there may be.
         tx.execute("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", &[]).await?;
-        let working: i64 = tx.query_one("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL", &[]).await?.get(0);
+        let others = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND key_id <> $1";
+        let working: i64 = tx.query_one(others, &[&id.0]).await?.get(0);
         if working >= API_KEYS_MAX {
             return Err(StoreError::Refused(format!("{API_KEYS_MAX} keys work already; revoke one first")));
         }
@@ -37,7 +38,7 @@ impl Store {
         }
         let row = tx.query_one("SELECT * FROM api_keys WHERE key_id = $1", &[&id.0]).await?;
         tx.commit().await?;
-        view(&row)
+        Ok(KeptKey { key: view(&row)?, secret_digest: row.get("secret_digest") })
     }
 
     /// All keys, the newest first.
