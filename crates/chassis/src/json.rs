@@ -93,7 +93,8 @@ pub async fn read(mut payload: dev::Payload, limit: usize) -> Result<web::BytesM
     Ok(body)
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+/// A body's object, or the 400 that says what is wrong with it.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // serde would take a list of a struct's fields for the struct.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::malformed("The body is not what was expected: a JSON object."));

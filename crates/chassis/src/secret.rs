@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 /// SHA-256 in hexadecimal.
 #[must_use]
@@ -16,6 +17,5 @@ pub fn digest(bytes: &[u8]) -> String {
 /// Whether the two are the same. Takes as long for those that begin alike as for those that do not.
 #[must_use]
 pub fn is_same(ours: &str, theirs: &str) -> bool {
-    let differences = ours.bytes().zip(theirs.bytes()).fold(0, |found, (ours, theirs)| found | (ours ^ theirs));
-    differences == 0 && ours.len() == theirs.len()
+    ours.as_bytes().ct_eq(theirs.as_bytes()).into()
 }

@@ -165,9 +165,11 @@ impl TokenKeys {
         holds.then_some(Identity { customer_id: claims.sub, role: claims.role }).ok_or(TokenError)
     }
 
-    /// What only whoever has a key can make of a text, as 64 hexadecimal digits: by each key, the one that signs first. A
-    /// text with a space in it is none that a token's signature is made of.
-    pub fn keyed_digests(&self, text: &str) -> Result<Vec<String>, TokenError> {
+    /// What only whoever has a key can make of a text, as 64 hexadecimal digits: by each key, the one that signs first. For
+    /// each purpose it is something else.
+    pub fn keyed_digests(&self, purpose: &str, text: &str) -> Result<Vec<String>, TokenError> {
+        // With a space, which nothing has that a token's signature is made of.
+        let text = format!("{purpose}: {text}");
         let signed = |key: &Key| crypto::sign(text.as_bytes(), &key.encoding, ALGORITHM).map_err(|_| TokenError);
         self.keys.iter().map(|key| Ok(secret::digest(signed(key)?.as_bytes()))).collect()
     }

@@ -119,7 +119,7 @@ fn bodies() -> Vec<String> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes).ok()
+    chassis::json::parse(bytes).ok()
 }
 
 /// Replies of scripts: any values, nested as Redis may nest them.

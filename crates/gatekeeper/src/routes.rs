@@ -69,14 +69,14 @@ fn resource<const WAYS: usize>(path: &str, kind: Kind, ways: [Way; WAYS]) -> imp
     methods(path, ways).wrap(from_fn(move |request, next| guard::keyed(kind, request, next)))
 }
 
-/// The same with the secret put into the answer in front of that, so that it is in none that is kept.
+/// The same where answers have an API key in them: it is put in by an outer layer, so that none that is kept has it.
 fn secret_resource<const WAYS: usize>(
     path: &str,
     kind: Kind,
     ways: [Way; WAYS],
 ) -> impl HttpServiceFactory + use<WAYS> {
     let keyed = methods(path, ways).wrap(from_fn(move |request, next| guard::keyed(kind, request, next)));
-    keyed.wrap(from_fn(api_keys::show))
+    keyed.wrap(from_fn(api_keys::show_secret))
 }
 
 /// The same without keys.

@@ -29,6 +29,9 @@ const SESSIONS_AT_A_TIME: usize = 256;
 /// The most customers a run makes; beyond them the same ones come again.
 pub const CUSTOMERS_MAX: u64 = 10_000;
 
+/// The shortest sleep between arrivals; who is due by its end comes with them, late by no more, which counts as waiting. At
+/// 10,000 a second, to wake for each would take from the system what it is to answer them with.
+const SLEEP_MIN: Duration = Duration::from_micros(500);
 /// How often is told how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Keeps the arrivals' sources of chance apart: 2^64 over the golden ratio.
@@ -186,7 +189,7 @@ impl Crowd {
         for (number, intended_us) in (0_u32..).zip(self.times_us.iter().copied()) {
             let now_us = self.ground.now_us();
             if intended_us > now_us {
-                std::thread::sleep(Duration::from_micros(intended_us - now_us));
+                std::thread::sleep(Duration::from_micros(intended_us - now_us).max(SLEEP_MIN));
             }
             self.let_in(number, intended_us, runtime);
             self.come.fetch_add(1, Ordering::Relaxed);

@@ -14,7 +14,7 @@ export interface paths {
         /** `GET /api-keys`. */
         get: operations["api_keys_list"];
         put?: never;
-        /** `POST /api-keys`. The answer says no more of the key than is kept of it; [`show`] sees to the rest. */
+        /** `POST /api-keys`. */
         post: operations["api_keys_create"];
         delete?: never;
         options?: never;
@@ -1683,7 +1683,7 @@ export interface operations {
             /** @description All keys without their secrets, the newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1698,7 +1698,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1713,7 +1713,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1728,7 +1728,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1743,7 +1743,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1758,7 +1758,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1775,7 +1775,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1790,7 +1790,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1841,7 +1841,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1858,7 +1858,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1875,7 +1875,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1892,7 +1892,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1909,7 +1909,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1928,7 +1928,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1945,7 +1945,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1962,7 +1962,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1979,7 +1979,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1996,7 +1996,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2015,7 +2015,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2032,7 +2032,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2074,7 +2074,7 @@ export interface operations {
             /** @description Revoked; within two seconds it works nowhere */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2087,7 +2087,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2102,7 +2102,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2117,7 +2117,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2132,7 +2132,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2147,7 +2147,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2162,7 +2162,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2179,7 +2179,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2194,7 +2194,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2249,7 +2249,7 @@ export interface operations {
             /** @description Entries that fit, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2264,7 +2264,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2279,7 +2279,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2294,7 +2294,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2309,7 +2309,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2324,7 +2324,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2341,7 +2341,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2356,7 +2356,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2400,7 +2400,7 @@ export interface operations {
             /** @description A page of the caller's bookings, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2415,7 +2415,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2430,7 +2430,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2445,7 +2445,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2460,7 +2460,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2477,7 +2477,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2492,7 +2492,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2545,7 +2545,7 @@ export interface operations {
                     "Idempotent-Replayed"?: string;
                     /** @description Where the booking is read. */
                     Location?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2562,7 +2562,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2579,7 +2579,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2596,7 +2596,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2613,7 +2613,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2632,7 +2632,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2649,7 +2649,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2666,7 +2666,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2683,7 +2683,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2700,7 +2700,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2719,7 +2719,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2736,7 +2736,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2778,7 +2778,7 @@ export interface operations {
             /** @description The booking */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2793,7 +2793,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2808,7 +2808,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2823,7 +2823,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2838,7 +2838,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2853,7 +2853,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2870,7 +2870,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2885,7 +2885,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2935,7 +2935,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2952,7 +2952,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2969,7 +2969,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2986,7 +2986,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3003,7 +3003,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3022,7 +3022,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3039,7 +3039,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3056,7 +3056,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3073,7 +3073,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3092,7 +3092,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3109,7 +3109,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3163,7 +3163,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3180,7 +3180,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3197,7 +3197,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3214,7 +3214,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3231,7 +3231,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3250,7 +3250,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3267,7 +3267,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3284,7 +3284,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3301,7 +3301,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3318,7 +3318,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3337,7 +3337,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3354,7 +3354,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3393,7 +3393,7 @@ export interface operations {
             /** @description A page of events, those that are over last */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3408,7 +3408,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3423,7 +3423,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3438,7 +3438,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3455,7 +3455,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3470,7 +3470,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3521,7 +3521,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3538,7 +3538,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3555,7 +3555,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3572,7 +3572,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3589,7 +3589,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3608,7 +3608,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3625,7 +3625,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3642,7 +3642,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3659,7 +3659,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3678,7 +3678,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3695,7 +3695,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3732,7 +3732,7 @@ export interface operations {
             /** @description The event with what is left */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3747,7 +3747,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3762,7 +3762,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3777,7 +3777,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3792,7 +3792,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3809,7 +3809,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3824,7 +3824,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3870,7 +3870,7 @@ export interface operations {
             /** @description The event as changed */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3885,7 +3885,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3900,7 +3900,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3915,7 +3915,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3930,7 +3930,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3945,7 +3945,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3960,7 +3960,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3975,7 +3975,7 @@ export interface operations {
             /** @description `limit_exceeded`: Limit exceeded. */
             422: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3990,7 +3990,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4007,7 +4007,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4022,7 +4022,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4064,7 +4064,7 @@ export interface operations {
             /** @description Attempts by how they ended */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4079,7 +4079,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4094,7 +4094,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4109,7 +4109,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4124,7 +4124,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4139,7 +4139,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4154,7 +4154,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4171,7 +4171,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4186,7 +4186,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4228,7 +4228,7 @@ export interface operations {
             /** @description Where every ticket is */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4243,7 +4243,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4258,7 +4258,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4273,7 +4273,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4288,7 +4288,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4303,7 +4303,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4318,7 +4318,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4335,7 +4335,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4350,7 +4350,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4404,7 +4404,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4421,7 +4421,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4438,7 +4438,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4455,7 +4455,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4472,7 +4472,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4491,7 +4491,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4508,7 +4508,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4525,7 +4525,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4542,7 +4542,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4561,7 +4561,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4578,7 +4578,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4622,7 +4622,7 @@ export interface operations {
             /** @description The hold */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4637,7 +4637,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4652,7 +4652,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4667,7 +4667,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4682,7 +4682,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4699,7 +4699,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4714,7 +4714,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4731,7 +4731,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4746,7 +4746,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4790,7 +4790,7 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4803,7 +4803,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4818,7 +4818,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4833,7 +4833,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4848,7 +4848,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4865,7 +4865,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4880,7 +4880,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4897,7 +4897,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4912,7 +4912,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4964,7 +4964,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4981,7 +4981,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4998,7 +4998,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5015,7 +5015,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5032,7 +5032,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5051,7 +5051,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5068,7 +5068,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5085,7 +5085,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5104,7 +5104,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5121,7 +5121,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5158,7 +5158,7 @@ export interface operations {
             /** @description A WebSocket of LiveMessage; takes LiveRequest */
             101: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5171,7 +5171,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5186,7 +5186,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5201,7 +5201,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5216,7 +5216,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5233,7 +5233,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5248,7 +5248,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5287,7 +5287,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5304,7 +5304,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5317,7 +5317,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5332,7 +5332,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5347,7 +5347,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5362,7 +5362,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5379,7 +5379,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5394,7 +5394,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5431,7 +5431,7 @@ export interface operations {
             /** @description The state of every seat */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5446,7 +5446,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5461,7 +5461,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5476,7 +5476,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5491,7 +5491,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5508,7 +5508,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5523,7 +5523,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5575,7 +5575,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5592,7 +5592,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5609,7 +5609,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5626,7 +5626,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5643,7 +5643,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5662,7 +5662,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5679,7 +5679,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5696,7 +5696,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5715,7 +5715,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5732,7 +5732,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5784,7 +5784,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5799,7 +5799,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5816,7 +5816,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5833,7 +5833,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5850,7 +5850,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5869,7 +5869,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5886,7 +5886,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5903,7 +5903,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5922,7 +5922,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5939,7 +5939,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5981,7 +5981,7 @@ export interface operations {
             /** @description A page of available seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5996,7 +5996,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6011,7 +6011,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6026,7 +6026,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6041,7 +6041,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6058,7 +6058,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6073,7 +6073,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6115,7 +6115,7 @@ export interface operations {
             /** @description A page of all seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6130,7 +6130,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6145,7 +6145,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6160,7 +6160,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6175,7 +6175,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6192,7 +6192,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6207,7 +6207,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6246,7 +6246,7 @@ export interface operations {
             /** @description What the caller has told of themselves */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6261,7 +6261,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6276,7 +6276,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6291,7 +6291,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6306,7 +6306,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6321,7 +6321,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6338,7 +6338,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6353,7 +6353,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6396,7 +6396,7 @@ export interface operations {
             /** @description Kept */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6409,7 +6409,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6424,7 +6424,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6439,7 +6439,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6454,7 +6454,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6469,7 +6469,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6486,7 +6486,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6501,7 +6501,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6540,7 +6540,7 @@ export interface operations {
             /** @description Forgotten, or never there */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6553,7 +6553,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6568,7 +6568,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6583,7 +6583,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6598,7 +6598,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6615,7 +6615,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6630,7 +6630,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6664,7 +6664,7 @@ export interface operations {
             /** @description A token for a new guest */
             201: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6679,7 +6679,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6694,7 +6694,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6709,7 +6709,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6726,7 +6726,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6741,7 +6741,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;

@@ -27,7 +27,7 @@ pub struct NewKeyRecord {
     pub secret_digest: String,
 }
 
-/// The reply: the key as it was made first, should it have been asked for before.
+/// The reply: the key that is there, should it have been asked for before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptKey {
     /// What everybody may see of it.

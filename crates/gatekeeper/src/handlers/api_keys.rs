@@ -2,11 +2,11 @@
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::ReqData;
-use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use actix_web::{Error, FromRequest as _, HttpMessage as _, HttpResponse, ResponseError as _, web};
 use chassis::token::TokenKeys;
 use chassis::{ApiError, Json};
 use contract::api::{ApiKeys, FreshApiKey, NewApiKey};
@@ -20,7 +20,8 @@ use crate::identity::api_keys::{Seed, make, make_again};
 use crate::identity::{Admin, Credentials};
 use crate::service::api_keys;
 
-/// `POST /api-keys`. The answer says no more of the key than is kept of it; [`show`] sees to the rest.
+/// `POST /api-keys`.
+// Its answer says no more of the key than is kept of it; `show_secret` sees to the rest.
 #[utoipa::path(
     post,
     path = "/api-keys",
@@ -44,34 +45,47 @@ pub async fn create(
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(kept))
 }
 
-/// Puts the key into the answer of [`create`], be it the first or one that was kept: made again of what the request brings.
-pub async fn show(
+/// Puts the key into the answer of [`create`], be it the first or one that was kept: made again of what the request brings. A
+/// repetition does not come to the handler, so who asks is looked at here.
+pub async fn show_secret(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_post = request.method() == Method::POST;
-    let credentials = request.app_data::<web::Data<Credentials>>().cloned();
     let seed = Seed::of(request.headers().get(&IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok()));
     request.extensions_mut().insert(seed.clone());
     let response = next.call(request).await?.map_into_boxed_body();
-    let Some(credentials) = credentials.filter(|_| is_post && response.status() == StatusCode::CREATED) else {
+    if !is_post || response.status() != StatusCode::CREATED {
         return Ok(response);
-    };
+    }
     let (request, response) = response.into_parts();
-    let (response, body) = response.into_parts();
-    Ok(match shown(&credentials.token_keys, &seed, to_bytes(body).await.ok().as_deref()) {
-        Ok(body) => ServiceResponse::new(request, response.set_body(body).map_into_boxed_body()),
-        Err(error) => ServiceResponse::from_err(error, request),
-    })
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body).await.unwrap_or_default();
+    let shown = Admin::extract(&request).await.and_then(|_| {
+        let credentials = request.app_data::<web::Data<Credentials>>().ok_or_else(cannot_make)?;
+        with_secret(&credentials.token_keys, &seed, &body)
+    });
+    let reply = match shown {
+        Ok(body) => head.set_body(body).map_into_boxed_body(),
+        Err(error) => {
+            let mut reply = error.error_response();
+            let kept = head.headers().iter().filter(|(name, _)| *name != CONTENT_TYPE);
+            for (name, value) in kept {
+                reply.headers_mut().insert(name.clone(), value.clone());
+            }
+            reply
+        }
+    };
+    Ok(ServiceResponse::new(request, reply))
 }
 
-fn shown(token_keys: &TokenKeys, seed: &Seed, answer: Option<&[u8]>) -> Result<String, ApiError> {
-    let kept = answer.and_then(|body| serde_json::from_slice(body).ok());
-    let KeptKey { key, secret_digest } = kept.ok_or_else(cannot_make)?;
+fn with_secret(token_keys: &TokenKeys, seed: &Seed, answer: &[u8]) -> Result<String, ApiError> {
+    let KeptKey { key, secret_digest } = serde_json::from_slice(answer).map_err(|_| cannot_make())?;
     let text = make_again(token_keys, key.key_id, seed, &secret_digest).map_err(|_| cannot_make())?;
     let Some(api_key) = text else {
-        let detail = "it was made by a token key that is gone, and cannot be shown again. Revoke it and make another.";
-        return Err(ApiError::new(Code::Gone, format!("The key is {}; {detail}", key.key_id)));
+        let detail = "was made by a token key that is gone, and cannot be shown again. Revoke it, and make another with \
+                      another Idempotency-Key.";
+        return Err(ApiError::new(Code::Gone, format!("The key {} {detail}", key.key_id)));
     };
     serde_json::to_string(&FreshApiKey { key, api_key }).map_err(|_| cannot_make())
 }
@@ -136,14 +150,14 @@ mod tests {
         let seed = Seed::of(Some("once"));
         let (text, answer) = kept(&old, &seed);
         for known in [&old, &both] {
-            let fresh: FreshApiKey = serde_json::from_str(&shown(known, &seed, Some(&answer)).unwrap()).unwrap();
+            let fresh: FreshApiKey = serde_json::from_str(&with_secret(known, &seed, &answer).unwrap()).unwrap();
             assert_eq!(fresh.api_key, text);
         }
         let id = serde_json::from_slice::<KeptKey>(&answer).unwrap().key.key_id.to_string();
         for (known, seed) in [(&new, &seed), (&old, &Seed::of(Some("twice"))), (&old, &Seed::of(None))] {
-            let problem = shown(known, seed, Some(&answer)).unwrap_err().0;
+            let problem = with_secret(known, seed, &answer).unwrap_err().0;
             assert!(problem.code == Code::Gone && problem.detail.contains(&id), "{problem:?}");
         }
-        assert_eq!(shown(&old, &seed, Some(b"{}")).unwrap_err().0.code, Code::Internal);
+        assert_eq!(with_secret(&old, &seed, b"{}").unwrap_err().0.code, Code::Internal);
     }
 }

@@ -8,7 +8,7 @@ use contract::{ApiKeyId, Origin};
 use super::{Gate, ServiceError};
 use crate::identity::api_keys::KeyRing;
 
-/// Has a key kept; the one that was kept first under that id, should it be a repetition.
+/// Has a key kept; gives the one that is there under that id, should it be a repetition.
 pub async fn create(
     gate: &Gate,
     ring: &KeyRing,

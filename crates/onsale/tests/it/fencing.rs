@@ -1,7 +1,7 @@
 //! Late, repeated and outdated commits.
 
 use contract::internal::{CommitRequest, Items};
-use contract::{CustomerId, EventId, Origin, Quantity, ReservationId, TierId, paths};
+use contract::{ApiKeyId, CustomerId, EventId, Origin, Quantity, ReservationId, TierId, paths};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -133,6 +133,16 @@ async fn the_vault_refuses_callers_without_its_credential() {
         (Method::GET, booking.clone()),
         (Method::POST, format!("{booking}/confirm")),
         (Method::POST, format!("{booking}/cancel")),
+        (Method::POST, paths::IDEMPOTENCY.to_owned()),
+        (Method::POST, paths::changes(event)),
+        (Method::POST, paths::AUDIT_LOG.to_owned()),
+        (Method::POST, paths::API_KEYS.to_owned()),
+        (Method::GET, paths::API_KEYS.to_owned()),
+        (Method::GET, paths::WORKING_API_KEYS.to_owned()),
+        (Method::DELETE, paths::api_key(ApiKeyId::fresh())),
+        (Method::GET, paths::profile(customer)),
+        (Method::PUT, paths::profile(customer)),
+        (Method::DELETE, paths::profile(customer)),
     ];
     for token in ["", "wrong", &system.ready.admin_token] {
         for (method, path) in &calls {

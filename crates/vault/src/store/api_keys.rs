@@ -9,7 +9,7 @@ use super::audit_log::{self, Changes};
 use super::{Store, StoreError, expect_rows};
 
 impl Store {
-    /// Keeps a new key by its secret's digest. Asked again with the same id, it is the key that was made first.
+    /// Keeps a new key by its secret's digest. Asked again with the same id, it is the key that is there.
     pub async fn create_api_key(
         &self,
         id: ApiKeyId,
@@ -21,9 +21,10 @@ impl Store {
         let tx = client.transaction().await?;
         // One is made at a time, so that there are never more than there may be.
         tx.execute("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE", &[]).await?;
-        let others = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND key_id <> $1";
-        let working: i64 = tx.query_one(others, &[&id.0]).await?.get(0);
-        if working >= API_KEYS_MAX {
+        let counted = "SELECT count(*), coalesce(bool_or(key_id = $1), FALSE) FROM api_keys WHERE revoked_at IS NULL OR key_id = $1";
+        let row = tx.query_one(counted, &[&id.0]).await?;
+        let (working, is_there): (i64, bool) = (row.get(0), row.get(1));
+        if working >= API_KEYS_MAX && !is_there {
             return Err(StoreError::Refused(format!("{API_KEYS_MAX} keys work already; revoke one first")));
         }
         let made = tx
