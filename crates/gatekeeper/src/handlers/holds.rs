@@ -42,9 +42,10 @@ pub async fn create(
 }
 
 /// As many as are asked for, of what may be asked for.
-fn tickets(new: &NewHold) -> usize {
-    let quantity = new.quantity.and_then(|quantity| usize::try_from(quantity).ok()).unwrap_or(0);
-    quantity.max(new.seats.as_ref().map_or(0, Vec::len)).min(QUANTITY_MAX as usize)
+fn tickets(new: &NewHold) -> u32 {
+    let quantity = new.quantity.and_then(|quantity| u32::try_from(quantity).ok()).unwrap_or(0);
+    let seats = new.seats.as_ref().map_or(0, Vec::len);
+    quantity.max(u32::try_from(seats).unwrap_or(u32::MAX)).min(QUANTITY_MAX)
 }
 
 /// `GET /events/{event_id}/holds/{hold_id}`.

@@ -82,12 +82,11 @@ impl Limits {
     /// What the budgets of a request say: the first that refuses, or the one that has the least left. The address is asked first:
     /// who shares one with somebody hasty pays for it once, not twice; and no token is looked at for an address that is over.
     async fn ask(&self, gate: &Gate, kind: Kind, request: &HttpRequest) -> Option<Word> {
-        let address = client_address(request, &self.settings.trusted_proxies).map(Subject::of_address);
-        let of_address = self.word(gate, kind, address).await;
+        let of_address = self.word(gate, kind, self.address(request)).await;
         if of_address.as_ref().is_some_and(|word| word.left.is_err()) {
             return of_address;
         }
-        let of_caller = self.word(gate, kind, identity::of(request).ok().map(Subject::of_caller)).await;
+        let of_caller = self.word(gate, kind, caller(request)).await;
         [of_caller, of_address].into_iter().flatten().min_by_key(|word| word.left.ok())
     }
 
@@ -97,16 +96,30 @@ impl Limits {
         Some(Word { subject, budget, left: self.take(gate, kind, subject, budget).await })
     }
 
-    /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself.
-    pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: usize) -> Result<(), ApiError> {
+    fn address(&self, request: &HttpRequest) -> Option<Subject> {
+        client_address(request, &self.settings.trusted_proxies).map(Subject::of_address)
+    }
+
+    /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself; or none, and says how long it
+    /// is until there will be as many.
+    pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: u32) -> Result<(), ApiError> {
         if self.settings.limits == Switch::Off {
             return Ok(());
         }
-        for _ in 0..more {
-            if let Some(Word { subject, left: Err(wait), .. }) = self.ask(gate, kind, request).await {
-                self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
-                return Err(too_many(kind, subject, wait));
+        let subjects = [self.address(request), caller(request)].into_iter().flatten();
+        let budgets: Vec<_> =
+            subjects.filter_map(|subject| Some((subject, self.settings.budget(kind, subject)?))).collect();
+        // No more than a full bucket has, or whoever has a small one would wait for ever.
+        let more = budgets.iter().fold(more, |more, (_, budget)| more.min(budget.tokens - 1));
+        for taken in 0..more {
+            let Some(Word { subject, budget, left: Err(wait) }) = self.ask(gate, kind, request).await else { continue };
+            self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
+            for (whose, budget) in budgets {
+                // The address is asked first, and has given one more if it is not the one that had none.
+                let one = u32::from(whose != subject && matches!(whose, Subject::Address(_)));
+                self.accounts.give_back(kind, whose, budget, taken + one, Instant::now());
             }
+            return Err(too_many(kind, subject, wait + budget.interval() * (more - taken)));
         }
         Ok(())
     }
@@ -144,6 +157,10 @@ impl Limits {
             }
         }
     }
+}
+
+fn caller(request: &HttpRequest) -> Option<Subject> {
+    identity::of(request).ok().map(Subject::of_caller)
 }
 
 /// Goes on with the request if its customer and its address have room for it.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use chassis::token::Role;
+use contract::CustomerId;
 use contract::api::{Action, ApiKeys, FreshApiKey, LogPage, Profile, Session};
+use contract::origin::ActorKind;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,6 +13,7 @@ use stack::Client;
 use stack::client::{Answer, send};
 
 use crate::support::{SOON, eventually, log_page, private, shared};
+use crate::tokens;
 
 const API_KEYS: &str = "/api/v1/api-keys";
 
@@ -22,8 +26,8 @@ async fn buys(box_office: &Client, visitor: &str, event: contract::EventId, tier
 async fn a_box_office_sells_to_its_visitors_and_reaches_nobody_elses() {
     let system = shared().await;
     let (event, tier) = system.tier_event_with(100, |event| event.per_customer_max = 1).await;
-    let (one, other) = (system.make_api_key("box_office").await, system.make_api_key("box_office").await);
-    let (one, other) = (system.holder_of(&one).await, system.holder_of(&other).await);
+    let (key, others_key) = (system.make_api_key("box_office").await, system.make_api_key("box_office").await);
+    let (one, other) = (system.holder_of(&key).await, system.holder_of(&others_key).await);
     let sold = buys(&one, "ticket window 3, no. 17", event, tier).await;
     assert_eq!(sold.status, 201, "{}", sold.body);
     // Each visitor is a customer, with a limit of their own.
@@ -50,7 +54,10 @@ async fn a_box_office_sells_to_its_visitors_and_reaches_nobody_elses() {
     }
     let twice = one.request(Method::GET, &path).header("onsale-visitor", "a").header("onsale-visitor", "b");
     assert_eq!(send(twice).await.unwrap().status, 400);
-    // What it did is entered as the key's doing.
+    // What it did is entered as the key's doing; two visitors bought.
+    let log = log_page(&system.admin, &format!("event_id={event}&actor={}&action=booked", key.key.key_id)).await;
+    assert_eq!(log.items.iter().map(|entry| entry.actor_kind).collect::<Vec<_>>(), [ActorKind::ApiKey; 2]);
+    // And it may nothing else.
     for (method, path) in [
         (Method::POST, "/api/v1/events".to_owned()),
         (Method::GET, "/api/v1/audit-log".to_owned()),
@@ -93,6 +100,8 @@ async fn a_key_is_shown_once_kept_as_a_digest_and_revoked_for_good() {
     // Nobody can read either anywhere: not in the list, not in the log, not in Postgres, not in anybody's output.
     let secrets = [&key, &keyed].map(|key| key.api_key.rsplit_once('_').unwrap().1);
     assert!(secrets.iter().all(|secret| secret.len() == 64) && secrets[0] != secrets[1]);
+    // Nor what the second is made of.
+    let unseen = [secrets[0], secrets[1], "made-once"];
     let list = system.admin.get(API_KEYS).await.unwrap();
     let log = system.admin.get("/api/v1/audit-log").await.unwrap();
     assert!(log.body.to_string().contains("api_key_created"));
@@ -103,7 +112,7 @@ async fn a_key_is_shown_once_kept_as_a_digest_and_revoked_for_good() {
     let logs = std::fs::read_dir(system.stack.data().join("logs")).unwrap();
     let logs = logs.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
     for text in [list.body.to_string(), log.body.to_string(), kept].into_iter().chain(logs) {
-        assert!(secrets.iter().all(|secret| !text.contains(secret)));
+        assert!(unseen.iter().all(|unseen| !text.contains(unseen)));
     }
     // What is like it is none.
     let id = key.key.key_id.0.simple().to_string();
@@ -160,6 +169,39 @@ async fn a_key_whose_answer_was_lost_is_shown_by_the_next_replica_and_is_the_sam
     let made: ApiKeys = system.admin.get(API_KEYS).await.unwrap().into().unwrap();
     assert_eq!(made.items, [shown[0].key.clone()], "made once");
     system.holder_of(&shown[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_shown_again_to_the_administrator_who_made_it_alone() {
+    let system = private().await;
+    let secret = tokens::secret(&system);
+    let (maker, new) = (CustomerId::fresh(), json!({ "name": "Mine", "role": "operator" }));
+    let ask = async |customer: CustomerId, role: Role, replica: &str| {
+        let client = system.admin.with_token(&tokens::signed_for(customer, &secret, role)).at(replica);
+        client.post_with_key(API_KEYS, "of-mine", &new).await.unwrap()
+    };
+    let first = ask(maker, Role::Admin, &system.ready.url).await;
+    assert!(first.status == 201 && !first.is_replay, "{}", first.body);
+    for replica in &system.ready.replicas {
+        let again = ask(maker, Role::Admin, replica).await;
+        assert!(again.status == 201 && again.is_replay && again.body == first.body, "{}", again.body);
+        // They may not any more what they could.
+        for role in [Role::Operator, Role::Customer] {
+            let refused = ask(maker, role, replica).await;
+            assert_eq!((refused.status.as_u16(), refused.code()), (403, "forbidden"), "{}", refused.body);
+        }
+    }
+    let others = ask(CustomerId::fresh(), Role::Admin, &system.ready.url).await;
+    assert!(others.status == 201 && !others.is_replay && others.body["api_key"] != first.body["api_key"]);
+    // Repetitions say that they are, and may not be kept on the way.
+    let maker = system.admin.with_token(&tokens::signed_for(maker, &secret, Role::Admin));
+    let again = maker.request(Method::POST, API_KEYS).header("idempotency-key", "of-mine").json(&new);
+    let again = again.send().await.unwrap();
+    for (name, value) in
+        [("idempotent-replayed", "true"), ("cache-control", "no-store"), ("content-type", "application/json")]
+    {
+        assert_eq!(again.headers()[name], value);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

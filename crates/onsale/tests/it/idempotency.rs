@@ -5,6 +5,7 @@ use std::time::Duration;
 use contract::{EventId, TierId};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
+use reqwest::Method;
 use serde_json::{Value, json};
 use stack::client::Answer;
 use stack::{Client, Role};
@@ -68,7 +69,34 @@ async fn the_same_key_at_every_replica_at_once_buys_once() {
         }
         assert_eq!(system.bookings(event).await, before + 1);
     }
-    system.clean_audit(event).await;
+    // A hold as well; it is one, and not twelve.
+    let guest = system.guest().await;
+    let (key, body) = (key(), json!({ "tier_id": tier, "quantity": 2 }));
+    let before = system.clean_audit(event).await.tiers[0].held;
+    let everywhere: Vec<_> = system.ready.replicas.iter().cycle().take(12).map(|url| guest.at(url)).collect();
+    let holds = format!("/api/v1/events/{event}/holds");
+    let answers = join_all(everywhere.iter().map(|guest| guest.post_with_key(&holds, &key, &body))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    let first = answers.iter().find(|answer| answer.status == 201 && !answer.is_replay).unwrap();
+    let is_good = |answer: &Answer| answer.code() == "in_progress" || answer.status == 201 && answer.body == first.body;
+    assert!(answers.iter().all(is_good));
+    assert_eq!(system.clean_audit(event).await.tiers[0].held, before + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_whose_answer_was_lost_is_held_once() {
+    let system = private().await;
+    let (event, tier) = system.tier_event(50).await;
+    let guest = system.guest().await;
+    let (key, body) = (key(), json!({ "tier_id": tier, "quantity": 2 }));
+    let holds = format!("/api/v1/events/{event}/holds");
+    system.set_fault("gatekeeper-before-keep");
+    assert_eq!(guest.post_with_key(&holds, &key, &body).await.unwrap().code(), "unavailable");
+    system.crashed_at("gatekeeper-before-keep").await;
+    let answer = insist(&guest, &holds, &key, &body).await;
+    assert_eq!(answer.status, 201);
+    let audit = system.clean_audit(event).await;
+    assert_eq!((audit.tiers[0].held, audit.tiers[0].available), (2, 48));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,9 +229,10 @@ pub async fn the_next_continues_what_a_dead_replica_began(system: &Private) {
     assert_eq!(lost.code(), "unavailable");
     system.crashed_at("gatekeeper-before-keep").await;
     assert_eq!(system.bookings(event).await, 1, "it was booked, and nobody was told");
-    let next = guest.post_with_key(BOOKINGS, &key, &body).await.unwrap();
-    assert_eq!((next.status.as_u16(), next.code()), (409, "in_progress"));
-    assert_eq!(next.body["retry_after_seconds"], 1);
+    let next = guest.request(Method::POST, BOOKINGS).header("idempotency-key", &key).json(&body).send().await.unwrap();
+    assert_eq!((next.status().as_u16(), next.headers()["retry-after"].to_str().unwrap()), (409, "1"));
+    let next: Value = next.json().await.unwrap();
+    assert_eq!((&next["code"], &next["retry_after_seconds"]), (&json!("in_progress"), &json!(1)));
     let asked = std::time::Instant::now();
     let answer = insist(&guest, BOOKINGS, &key, &body).await;
     assert!(asked.elapsed() < CLAIM_OVER_WITHIN, "{:?}", asked.elapsed());

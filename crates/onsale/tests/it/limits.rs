@@ -242,6 +242,36 @@ async fn hoarding_has_an_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_told_to_wait_for_ten_seats_gets_them_then_under_the_same_key() {
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "20/10")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let seats: Vec<_> = (1..=10).map(|seat| format!("A-1-{seat}")).collect();
+    let hold_ten = async |key: &str| {
+        let path = format!("/api/v1/events/{}/holds", system.seat_event().await);
+        let request = guest.request(Method::POST, &path).header("idempotency-key", key);
+        (path, request.json(&json!({ "seats": seats })).send().await.unwrap())
+    };
+    let mut turn = 0;
+    let (path, refused) = loop {
+        turn += 1;
+        let (path, reply) = hold_ten(&turn.to_string()).await;
+        if reply.status() == 429 {
+            break (path, reply);
+        }
+        assert!(reply.status() == 201 && turn < 4, "{}", reply.status());
+    };
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    // Less than ten are missing, and one comes back in half a second.
+    assert!((1..=6).contains(&wait), "{wait}");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    for is_replay in [false, true] {
+        let body = json!({ "seats": seats });
+        let held = guest.post_with_key(&path, &turn.to_string(), &body).await.unwrap();
+        assert_eq!((held.status.as_u16(), held.is_replay), (201, is_replay), "{}", held.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_redis_nobody_is_taken_for_hasty() {
     let system = limited(&[("ONSALE_CUSTOMER_READS", "10/3600")], &[]).await;
     let guest = system.guest().await.at(&system.ready.replicas[0]);

@@ -271,4 +271,16 @@ async fn an_issuer_replaces_its_keys_and_may_be_away() {
     })
     .await;
     assert_eq!(at(1).get("/api/v1/bookings").await.unwrap().status, 200);
+    // An issuer that says more than any has to is not listened to, however long it goes on.
+    let mut long = new.public();
+    long.common.x509_chain = Some(vec!["A".repeat(300_000)]);
+    let asked = || issuer.asked.lock().unwrap().values().sum::<usize>();
+    for too_much in [vec![new.public(); 65], vec![long]] {
+        *issuer.keys.lock().unwrap() = too_much;
+        let before = asked();
+        eventually("it has asked again, twice", 3 * SOON, async || asked() >= before + 4).await;
+        assert_eq!(at(0).get("/api/v1/bookings").await.unwrap().code(), "unavailable");
+    }
+    *issuer.keys.lock().unwrap() = vec![new.public(); 64];
+    eventually("it is known", 3 * SOON, async || at(0).get("/api/v1/bookings").await.unwrap().status == 200).await;
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use stack::client::Answer;
 use stack::process::Spec;
 use stack::tools::Tools;
-use stack::{Client, Options, ReadyFile, Stack, demo};
+use stack::{Client, Options, ReadyFile, Role, Stack, demo};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -234,6 +234,24 @@ impl std::ops::Deref for Private {
 
     fn deref(&self) -> &System {
         &self.system
+    }
+}
+
+impl Private {
+    /// No process of it has ended, and none has panicked.
+    pub fn assert_nothing_crashed(&self) {
+        let gatekeepers = (0..self.ready.replicas.len()).map(Role::Gatekeeper);
+        for role in gatekeepers.chain([Role::Vault, Role::Redis, Role::Postgres, Role::Nginx]) {
+            assert_eq!(self.stack.child(role).unwrap().starts(), 1, "{role} was started again");
+        }
+        for entry in std::fs::read_dir(self.stack.data().join("logs")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Of nginx' workers and Postgres' processes, which are started again by their own.
+            for sign in ["panicked at", "exited on signal", "was terminated by signal"] {
+                assert!(!text.contains(sign), "{} has {sign:?}", path.display());
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use chassis::token::{Identity, Role, TokenKeys};
 use contract::CustomerId;
 use contract::api::{EventChange, SaleState};
+use contract::origin::ActorKind;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use reqwest::Method;
@@ -12,19 +13,25 @@ use serde_json::{Value, json};
 use stack::secrets::Secrets;
 use stack::{Client, client};
 
-use crate::support::{Private, private, private_with};
+use crate::bad_input::traces;
+use crate::support::{Private, log_page, private, private_with};
 
 /// Attacks there must be at least.
 const ATTACKS_MIN: usize = 60;
 
-fn secret(system: &Private) -> String {
+/// What the system's gatekeepers sign by.
+pub fn secret(system: &Private) -> String {
     let secrets = std::fs::read(system.stack.data().join("secrets.json")).unwrap();
     serde_json::from_slice::<Secrets>(&secrets).unwrap().token_key
 }
 
 fn signed(secret: &str, role: Role) -> String {
+    signed_for(CustomerId::fresh(), secret, role)
+}
+
+pub fn signed_for(customer_id: CustomerId, secret: &str, role: Role) -> String {
     let keys: TokenKeys = secret.parse().unwrap();
-    let identity = Identity { customer_id: CustomerId::fresh(), role };
+    let identity = Identity { customer_id, role };
     keys.sign(identity, Timestamp::now(), SignedDuration::from_hours(1)).unwrap().0
 }
 
@@ -195,6 +202,7 @@ async fn a_token_with_anything_wrong_opens_nothing() {
     assert_eq!(system.admin.with_token(&good).get(&audit).await.unwrap().status, 200);
     let attacks = [of_headers(&secret), of_keys(), of_claims(&secret), of_shape(&secret)].concat();
     assert!(attacks.len() >= ATTACKS_MIN, "{}", attacks.len());
+    let before = traces(&system).await;
     for (what, token) in &attacks {
         let attacker = system.admin.with_token(token);
         let booked = attacker.post("/api/v1/bookings", &body).await.unwrap();
@@ -203,8 +211,10 @@ async fn a_token_with_anything_wrong_opens_nothing() {
         assert_eq!(audited.status, 401, "{what}");
     }
     // One that is larger than any header may be does not get so far; what it does get is no success.
-    let huge = system.admin.with_token(&"a".repeat(1 << 20)).post("/api/v1/bookings", &body).await;
-    assert!(huge.is_err() || huge.is_ok_and(|answer| answer.status.is_client_error()));
+    for at in [&system.ready.url, &system.ready.replicas[0]] {
+        let huge = system.admin.with_token(&"a".repeat(1 << 20)).at(at).post("/api/v1/bookings", &body).await;
+        assert!(huge.is_err() || huge.is_ok_and(|answer| answer.status.is_client_error()), "{at}");
+    }
     // Good tokens are not the bearer's if they are not shown as such.
     let good = signed(&secret, Role::Admin);
     let path = format!("/api/v1/events/{event}/audit");
@@ -218,6 +228,8 @@ async fn a_token_with_anything_wrong_opens_nothing() {
     assert_eq!(system.bookings(event).await, 0);
     let audit = system.clean_audit(event).await;
     assert_eq!(audit.tiers[0].available, 10, "nothing was taken for any of them");
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,6 +250,8 @@ async fn an_operator_controls_and_audits_a_sale_and_makes_none() {
     let new = serde_json::to_value(stack::demo::event("Mine", "Now").unwrap()).unwrap();
     assert_eq!(operator.post("/api/v1/events", &new).await.unwrap().code(), "forbidden");
     assert_eq!(operator.buy(event, tier, 1).await.unwrap().status, 201, "and may buy like everybody");
+    let log = log_page(&operator, &format!("event_id={event}&action=event_changed")).await;
+    assert_eq!(log.items.iter().map(|entry| entry.actor_kind).collect::<Vec<_>>(), [ActorKind::Operator; 2]);
     assert_eq!(system.admin.event(event).await.unwrap().tiers[0].capacity, 10);
 }
 

@@ -153,6 +153,7 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     let read = owner.get(&path).await.unwrap();
     assert_eq!((&read.body["status"], &read.body["payment_reference"]), (&json!("reserved"), &Value::Null));
     assert_eq!(owner.book_hold(event, held.hold_id).await.unwrap().status, 201);
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,4 +239,5 @@ async fn what_takes_a_role_is_nobodys_without_it() {
     assert!(attempts >= ATTEMPTS_MIN - 20, "{attempts}");
     assert_eq!(traces(&system).await, before, "neither a key nor a row");
     assert_eq!(system.admin.event(event).await.unwrap().sale_state, contract::api::SaleState::Open);
+    system.assert_nothing_crashed();
 }

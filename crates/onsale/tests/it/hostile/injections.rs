@@ -192,6 +192,7 @@ async fn text_is_never_a_command_for_redis() {
     }
     assert!(tried >= 60, "{tried}");
     system.clean_audit(event).await;
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,4 +217,5 @@ async fn text_is_never_a_command_for_postgres() {
     assert!(tried >= 100, "{tried}");
     let audit = system.clean_audit(event).await;
     assert_eq!(audit.tiers[0].sold, 1);
+    system.assert_nothing_crashed();
 }

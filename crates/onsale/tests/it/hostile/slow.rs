@@ -99,4 +99,5 @@ async fn slow_and_silent_connections_cost_honest_clients_next_to_nothing_and_are
     }
     assert_eq!(closed, IDLE, "who says nothing is not waited for");
     assert!(served(&system).await * 100 >= alone * 95);
+    system.assert_nothing_crashed();
 }

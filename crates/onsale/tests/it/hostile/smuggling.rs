@@ -276,6 +276,7 @@ async fn what_is_hidden_in_a_request_is_never_carried_out() {
     assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // In the open it is a purchase.
     assert_eq!(statuses(&exchange(&address, hidden.request.as_bytes()).await), [201]);
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,4 +307,5 @@ async fn what_is_no_request_gets_no_more_than_a_problem() {
     assert_eq!(system.bookings(event).await, i64::try_from(LENIENT.len()).unwrap());
     // And everybody else is served as ever.
     assert_eq!(system.guest().await.buy(event, tier, 1).await.unwrap().status, 201);
+    system.assert_nothing_crashed();
 }
