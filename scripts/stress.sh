@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/target/tools/bin:$PATH"
 onsale=${ONSALE:-target/release/onsale}
 scenarios=("$@")
-[ ${#scenarios[@]} -gt 0 ] || scenarios=(flash-sale one-seat seat-rush browse websocket)
+[ ${#scenarios[@]} -gt 0 ] || scenarios=(flash-sale one-seat seat-rush browse websocket soak)
 for scenario in "${scenarios[@]}"; do
     if [ ! -f "k6/$scenario.js" ]; then
         echo "there is no k6/$scenario.js; there are: $(cd k6 && echo ./*.js | sed 's|\./||g; s|\.js||g')" >&2
@@ -43,8 +43,11 @@ export ONSALE_ADMIN_TOKEN
 failed=()
 for scenario in "${scenarios[@]}"; do
     echo "=== $scenario"
+    more=()
+    # Beside the others the long run is a short one.
+    [ "$scenario" != soak ] || [ ${#scenarios[@]} -eq 1 ] || more=(-e DURATION="${DURATION:-1m}")
     # `VUS=100 make stress` reaches the scenario as it is.
-    k6 run --quiet --no-usage-report --include-system-env-vars -e ONSALE_URL="$url" "k6/$scenario.js" || failed+=("$scenario")
+    k6 run --quiet --no-usage-report --include-system-env-vars -e ONSALE_URL="$url" "${more[@]}" "k6/$scenario.js" || failed+=("$scenario")
     echo "--- audit"
     "$onsale" audit --ready-file "$ready" || failed+=("the audit after $scenario")
 done

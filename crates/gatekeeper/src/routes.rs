@@ -16,13 +16,14 @@ use crate::limits::Kind;
 
 /// Everything the gatekeeper answers.
 pub fn configure(app: &mut ServiceConfig) {
-    app.service(unlimited(paths::HEALTH, get(health::alive)))
+    // In front, since those after it are looked at in turn, and some by a regex.
+    app.service(web::scope(paths::API).configure(api))
+        .service(unlimited(paths::HEALTH, get(health::alive)))
         .service(unlimited(paths::READY, get(health::ready)))
         .service(unlimited(paths::METRICS, get(metrics::expose)))
         .service(unlimited(paths::OPENAPI, get(description::read)))
         .service(web::redirect(paths::DOCS, "/api/docs/"))
         .service(description::swagger_ui())
-        .service(web::scope(paths::API).configure(api))
         .default_service(web::to(api_error::no_such_path));
 }
 

@@ -27,6 +27,8 @@ pub struct Row {
     pub capacity: i64,
     /// Sales in the books.
     pub sold: i64,
+    /// Tickets left by the strategy's own count, if it keeps one in Postgres.
+    pub left: Option<i64>,
     /// Sales beyond the capacity.
     pub oversold: i64,
     /// Buyers who were told that they have a ticket, and are in no book.
@@ -104,6 +106,7 @@ mod tests {
             name: "onsale".into(),
             capacity: 100,
             sold,
+            left: Some(100 - sold),
             oversold: (sold - 100).max(0),
             lost: 0,
             errors_5xx,

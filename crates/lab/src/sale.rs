@@ -63,7 +63,10 @@ impl Sale {
         let seen = self.attack(&face.url, Request { path, tokens: Arc::default(), body: None }).await?;
         shop.close();
         let transactions = counter.transactions().await? - before;
-        Ok(seen.row(strategy, self.capacity, counter.books().await?.sold, transactions))
+        let books = counter.books().await?;
+        // The script's is in Redis.
+        let left = (strategy != Strategy::RedisLua).then_some(books.stock);
+        Ok(seen.row(strategy, self.capacity, (books.sold, left), transactions))
     }
 
     /// Sells by the real services.
@@ -87,7 +90,8 @@ impl Sale {
         counter.end_connections_of("onsale-vault").await?;
         let transactions = counter.transactions().await? - before;
         let sold = counter.sold_by_onsale(event.event_id).await?;
-        Ok(seen.row(Strategy::Onsale, self.capacity, sold, transactions))
+        let left = admin.event(event.event_id).await?.tiers[0].available;
+        Ok(seen.row(Strategy::Onsale, self.capacity, (sold, left), transactions))
     }
 
     async fn attack(&self, url: &str, request: Request) -> anyhow::Result<Seen> {
@@ -142,7 +146,7 @@ impl Seen {
         Ok(Self { answered_sold: 0, answers: 0, errors_5xx: 0, latencies_us, seconds: 0.0 })
     }
 
-    fn row(self, strategy: Strategy, capacity: i64, sold: i64, transactions: i64) -> Row {
+    fn row(self, strategy: Strategy, capacity: i64, (sold, left): (i64, Option<i64>), transactions: i64) -> Row {
         let quantile_ms = |quantile| millis(self.latencies_us.value_at_quantile(quantile));
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let rate = self.answers as f64 / self.seconds;
@@ -150,6 +154,7 @@ impl Seen {
             name: strategy.name(),
             capacity,
             sold,
+            left,
             oversold: (sold - capacity).max(0),
             // Who was told that they have a ticket, and is in no book.
             lost: (self.answered_sold - sold).max(0),

@@ -41,6 +41,17 @@ impl Outcome {
         matches!(self, Self::Unknown(_))
     }
 
+    /// Whether it is known for good. A 503 and "in progress" are not: another try is at it, or the inventory is being counted
+    /// again.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Self::Refused(status, code) => *status != 503 && *code != Code::InProgress,
+            Self::Unknown(_) | Self::NotSent(_) => false,
+            _ => true,
+        }
+    }
+
     /// Whether it was refused with this code.
     #[must_use]
     pub fn is_refused(&self, with: Code) -> bool {

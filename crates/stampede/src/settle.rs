@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::check::inventory;
 use crate::evidence::{Evidence, Reader};
 use crate::history::{Action, Operation};
-use crate::outcome::Outcome;
 use crate::visitor::{Customer, Ground};
 use crate::watcher::Watchers;
 
@@ -55,13 +54,7 @@ pub async fn replay_unknown(ground: &Ground, customers: &[Customer], operations:
 async fn replay(ground: &Ground, arrival: u32, customer: &Customer, action: &Action, deadline: Instant) -> Operation {
     loop {
         let again = ground.perform(arrival, customer, action.clone(), ground.now_us()).await;
-        // Neither is a verdict: another try is at it, or the inventory is being counted again.
-        let is_definite = match &again.outcome {
-            Outcome::Refused(status, code) => *status != 503 && *code != contract::Code::InProgress,
-            Outcome::Unknown(_) | Outcome::NotSent(_) => false,
-            _ => true,
-        };
-        if is_definite || Instant::now() >= deadline {
+        if again.outcome.is_definite() || Instant::now() >= deadline {
             return again;
         }
         tokio::time::sleep(REPLAY_WAIT).await;

@@ -95,7 +95,9 @@ impl Report {
              machine, each ratio is the median of what was measured within the same round, and speeds by \
              themselves say more about the machine than about anything on it.\n\n",
         );
-        let _ = writeln!(page, "Machine: {} cores, {}.\n\n![Speeds](pictures/bench.svg)\n", cores(), processor());
+        let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
+        let machine = format!("{} cores, {}", cores(), processor());
+        let _ = writeln!(page, "Measured on {day}. Machine: {machine}.\n\n![Speeds](pictures/bench.svg)\n");
         let _ = write!(page, "{self}");
         page
     }

@@ -15,8 +15,10 @@ pub(super) async fn safeticket(findings: &mut Findings) -> anyhow::Result<()> {
     let [naive, row_lock, onsale] = &report.strategies[..] else { anyhow::bail!("three strategies") };
     findings.say(naive.oversold > 0, format!("read, pause, write: {} sold of 1", naive.sold));
     for row in [row_lock, onsale] {
-        let is_so = row.sold == 1 && row.refused == 49 && row.lost == 0 && row.errors_5xx == 0;
-        findings.say(is_so, format!("{}: {} sold of 1, {} refused with 409", row.name, row.sold, row.refused));
+        let is_so = row.sold == 1 && row.refused == 49 && row.left == Some(0) && row.lost == 0 && row.errors_5xx == 0;
+        let left = row.left.map_or_else(|| "?".to_owned(), |left| left.to_string());
+        findings
+            .say(is_so, format!("{}: {} sold of 1, {} refused with 409, {left} left", row.name, row.sold, row.refused));
     }
     Ok(())
 }

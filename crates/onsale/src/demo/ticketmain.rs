@@ -32,7 +32,8 @@ pub(super) async fn show(findings: &mut Findings, slow_machine: bool) -> anyhow:
     findings.say(is_seen && is_prompt, what);
     let refused = lock(&other, event, 5).await?;
     let title = refused.body["title"].as_str().unwrap_or_default().to_owned();
-    findings.say(refused.status == 409 && refused.code() == "seat_taken", format!("and cannot have it: \"{title}\""));
+    let is_so = refused.status == 409 && title == "Seat already held by another customer";
+    findings.say(is_so, format!("and cannot have it: \"{title}\""));
     Ok(())
 }
 

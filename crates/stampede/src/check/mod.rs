@@ -150,8 +150,8 @@ pub fn check(history: &History) -> BTreeMap<Invariant, Check> {
     Invariant::ALL.into_iter().map(|invariant| (invariant, examine(invariant).conclude())).collect()
 }
 
-/// The verdict on the whole: violated if anything is, ok if nothing is and everything this scenario is for was put to
-/// the test.
+/// The verdict on the whole: violated if anything is, ok if nothing is, everything this scenario is for was put to the
+/// test, and all that was asked again was answered in the end.
 #[must_use]
 pub fn overall(history: &History, checks: &BTreeMap<Invariant, Check>) -> Verdict {
     let is = |verdict: Verdict| move |check: &Check| check.verdict == verdict;
@@ -159,7 +159,7 @@ pub fn overall(history: &History, checks: &BTreeMap<Invariant, Check>) -> Verdic
     let was_tested = needed.iter().all(|invariant| checks.get(invariant).is_some_and(is(Verdict::Ok)));
     match checks.values().any(is(Verdict::Violated)) {
         true => Verdict::Violated,
-        false if was_tested => Verdict::Ok,
+        false if was_tested && history.replays.iter().all(|again| again.outcome.is_definite()) => Verdict::Ok,
         false => Verdict::Unknown,
     }
 }

@@ -316,6 +316,26 @@ fn a_key_that_is_answered_the_same_twice_is_right() {
 }
 
 #[test]
+fn what_stays_unknown_is_not_called_ok() {
+    for (outcome, verdict) in [
+        (Outcome::Unknown("timeout".into()), Verdict::Unknown),
+        (Outcome::Refused(409, Code::InProgress), Verdict::Unknown),
+        (Outcome::Refused(503, Code::Unavailable), Verdict::Unknown),
+        (Outcome::Done(204), Verdict::Ok),
+    ] {
+        let mut history = good();
+        history.operations.push(operation(
+            HELD,
+            Action::Extend(rid(HELD)),
+            7 * SECOND,
+            Outcome::Unknown("reset".into()),
+        ));
+        history.replays.push(operation(HELD, Action::Extend(rid(HELD)), 8 * SECOND, outcome));
+        assert_eq!(overall(&history, &check(&history)), verdict);
+    }
+}
+
+#[test]
 fn whatever_is_wrong_is_found_by_its_invariants_and_by_no_other() {
     for (what, invariants, spoil) in WRONGS {
         let mut history = good();
