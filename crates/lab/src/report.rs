@@ -27,7 +27,7 @@ pub struct Row {
     pub capacity: i64,
     /// Sales in the books.
     pub sold: i64,
-    /// Tickets left by the strategy's own count, if it keeps one in Postgres.
+    /// Tickets left by the strategy's own count; the bare script's, which is in Redis, is not read.
     pub left: Option<i64>,
     /// Sales beyond the capacity.
     pub oversold: i64,

@@ -64,7 +64,7 @@ impl Sale {
         shop.close();
         let transactions = counter.transactions().await? - before;
         let books = counter.books().await?;
-        // The script's is in Redis.
+        // The script's own is in Redis.
         let left = (strategy != Strategy::RedisLua).then_some(books.stock);
         Ok(seen.row(strategy, self.capacity, (books.sold, left), transactions))
     }

@@ -21,7 +21,7 @@ const ARRIVALS_MAX: u64 = 20_000_000;
     onsale stampede --ready-file ready.json             against a running `onsale up --ready-file ready.json`\n  \
     onsale stampede --save history.ndjson               keep everything that was asked and answered\n  \
     onsale stampede --check history.ndjson              and judge it again\n\n\
-    Exit status: 0 the verdict is ok, 3 violated, 4 unknown (too little happened to say); 1 it could not be run, 2 bad usage."
+    Exit status: 0 the verdict is ok, 3 violated, 4 unknown (too little happened, or is known, to say); 1 it could not be run, 2 bad usage."
 )]
 pub struct Arguments {
     /// What is sold, and what people want of it.

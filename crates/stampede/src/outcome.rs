@@ -41,12 +41,11 @@ impl Outcome {
         matches!(self, Self::Unknown(_))
     }
 
-    /// Whether it is known for good. A 503 and "in progress" are not: another try is at it, or the inventory is being counted
-    /// again.
+    /// Whether it is an answer, and one that does not pass by itself: not "in progress", nor "wait".
     #[must_use]
     pub fn is_definite(&self) -> bool {
         match self {
-            Self::Refused(status, code) => *status != 503 && *code != Code::InProgress,
+            Self::Refused(_, code) => !code.passes(),
             Self::Unknown(_) | Self::NotSent(_) => false,
             _ => true,
         }

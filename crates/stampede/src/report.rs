@@ -175,7 +175,9 @@ impl fmt::Display for Report {
             Verdict::Ok => "ok",
             Verdict::Violated => "VIOLATED",
             Verdict::Unknown if !self.is_witnessed => "unknown: Postgres and Redis were not read",
-            Verdict::Unknown => "unknown: too little happened to say; more arrivals or more seconds may tell",
+            Verdict::Unknown => {
+                "unknown: too little happened, or was answered in the end; more arrivals or more seconds may tell"
+            }
         };
         writeln!(f, "\nverdict: {verdict}")
     }

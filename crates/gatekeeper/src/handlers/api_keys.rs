@@ -51,11 +51,13 @@ pub async fn show_secret(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_post = request.method() == Method::POST;
+    if request.method() != Method::POST {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
     let seed = Seed::of(request.headers().get(&IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok()));
     request.extensions_mut().insert(seed.clone());
     let response = next.call(request).await?.map_into_boxed_body();
-    if !is_post || response.status() != StatusCode::CREATED {
+    if response.status() != StatusCode::CREATED {
         return Ok(response);
     }
     let (request, response) = response.into_parts();

@@ -111,14 +111,6 @@ impl Accounts {
         self.with(kind, subject, budget, now, |account| account.enter(budget, drawn, now))
     }
 
-    /// Puts tokens back that were taken for something that came to nothing.
-    pub(super) fn give_back(&self, kind: Kind, subject: Subject, budget: Budget, tokens: u32, now: Instant) {
-        self.with(kind, subject, budget, now, |account| {
-            account.drawn += tokens;
-            account.left = (account.left + f64::from(tokens)).min(budget.tokens.into());
-        });
-    }
-
     fn with<T>(
         &self,
         kind: Kind,
@@ -231,15 +223,6 @@ mod tests {
         assert!(matches!(accounts.ask(Kind::Holds, who, budget(), now), Ask::Draw(_)));
         assert!(granted(&accounts, customer(), now), "another customer has an account of their own");
         assert!(matches!(accounts.ask(Kind::Reads, who, budget(), now), Ask::Granted(_)), "and so has another kind");
-    }
-
-    #[test]
-    fn what_is_given_back_is_there_again_and_no_more() {
-        let (accounts, who, now) = (Accounts::default(), customer(), Instant::now());
-        assert!(granted(&accounts, who, now) && granted(&accounts, who, now));
-        accounts.give_back(Kind::Holds, who, budget(), 2, now);
-        assert!(granted(&accounts, who, now) && granted(&accounts, who, now));
-        assert!(matches!(accounts.ask(Kind::Holds, who, budget(), now), Ask::Draw(_)));
     }
 
     #[test]

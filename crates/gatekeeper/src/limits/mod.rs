@@ -22,7 +22,7 @@ pub use settings::{Budget, LimitSettings, Switch};
 
 use crate::identity::{self, Known};
 use crate::metrics::GateMetrics;
-use crate::scripts::draw_tokens;
+use crate::scripts::{ScriptError, draw_tokens};
 use crate::service::Gate;
 use accounts::Ask;
 
@@ -101,27 +101,40 @@ impl Limits {
     }
 
     /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself; or none, and says how long it
-    /// is until there will be as many.
+    /// is until there will be as many, at whichever replica.
     pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: u32) -> Result<(), ApiError> {
-        if self.settings.limits == Switch::Off {
+        if self.settings.limits == Switch::Off || more == 0 {
             return Ok(());
         }
-        let subjects = [self.address(request), caller(request)].into_iter().flatten();
-        let budgets: Vec<_> =
-            subjects.filter_map(|subject| Some((subject, self.settings.budget(kind, subject)?))).collect();
-        // No more than a full bucket has, or whoever has a small one would wait for ever.
-        let more = budgets.iter().fold(more, |more, (_, budget)| more.min(budget.tokens - 1));
-        for taken in 0..more {
-            let Some(Word { subject, budget, left: Err(wait) }) = self.ask(gate, kind, request).await else { continue };
-            self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
-            for (whose, budget) in budgets {
-                // The address is asked first, and has given one more if it is not the one that had none.
-                let one = u32::from(whose != subject && matches!(whose, Subject::Address(_)));
-                self.accounts.give_back(kind, whose, budget, taken + one, Instant::now());
+        let mut charged = Vec::new();
+        for subject in [self.address(request), caller(request)].into_iter().flatten() {
+            let Some(budget) = self.settings.budget(kind, subject) else { continue };
+            // No more than a full bucket has, or whoever has a small one would wait for ever.
+            let tokens = more.min(budget.tokens - 1);
+            if tokens == 0 {
+                continue;
             }
-            return Err(too_many(kind, subject, wait + budget.interval() * (more - taken)));
+            match draw_tokens::call_for_all(&gate.link, kind, subject, budget, tokens).await {
+                Ok(drawn) if drawn.granted < tokens => {
+                    for (subject, budget, tokens) in charged {
+                        // Should it fail, they come back with time.
+                        let _ = draw_tokens::give_back(&gate.link, kind, subject, budget, tokens).await;
+                    }
+                    self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
+                    // And one for the request that comes then.
+                    return Err(too_many(kind, subject, drawn.wait + budget.interval()));
+                }
+                Ok(_) => charged.push((subject, budget, tokens)),
+                Err(error) => self.open(kind, &error),
+            }
         }
         Ok(())
+    }
+
+    /// Tells that a budget could not be asked.
+    fn open(&self, kind: Kind, error: &ScriptError) {
+        self.metrics.limits_open.inc();
+        tracing::warn!(%error, kind = kind.as_str(), "a budget cannot be asked; requests are let through");
     }
 
     /// Takes one token, and draws some from Redis first if none is at hand. Whoever cannot be told no by Redis is let through.
@@ -149,9 +162,8 @@ impl Limits {
             Ask::Draw(_) => {
                 let drawn = draw_tokens::call(&gate.link, kind, subject, budget).await;
                 if let Err(error) = &drawn {
-                    // Told once a second for each account at most: after that nobody asks for as long.
-                    self.metrics.limits_open.inc();
-                    tracing::warn!(%error, kind = kind.as_str(), "a budget cannot be asked; requests are let through");
+                    // Once a second for each account at most: after that nobody asks for as long.
+                    self.open(kind, error);
                 }
                 self.accounts.drawn(kind, subject, budget, drawn.ok(), Instant::now())
             }

@@ -25,19 +25,56 @@ pub struct Drawn {
     pub granted: u32,
     /// Still in the bucket.
     pub left: u32,
-    /// How long until there is one, if there was none.
+    /// How long until there are enough, if there were not.
     pub wait: Duration,
 }
 
 /// Takes a share of the budget, or what there is of it. Not repeated: a lost reply costs its tokens.
 pub async fn call(link: &Link, kind: Kind, subject: Subject, budget: Budget) -> Result<Drawn, ScriptError> {
+    let value = send(link, kind, subject, budget, (budget.share().into(), 1)).await?;
+    read(&value).ok_or_else(|| unknown(&value))
+}
+
+/// Takes as many, or none.
+pub async fn call_for_all(
+    link: &Link,
+    kind: Kind,
+    subject: Subject,
+    budget: Budget,
+    tokens: u32,
+) -> Result<Drawn, ScriptError> {
+    let value = send(link, kind, subject, budget, (tokens.into(), tokens.into())).await?;
+    read(&value).ok_or_else(|| unknown(&value))
+}
+
+/// Puts as many back.
+pub async fn give_back(
+    link: &Link,
+    kind: Kind,
+    subject: Subject,
+    budget: Budget,
+    tokens: u32,
+) -> Result<(), ScriptError> {
+    let tokens = -i64::from(tokens);
+    send(link, kind, subject, budget, (tokens, tokens)).await.map(|_| ())
+}
+
+async fn send(
+    link: &Link,
+    kind: Kind,
+    subject: Subject,
+    budget: Budget,
+    (wanted, least): (i64, i64),
+) -> Result<Value, ScriptError> {
     let key = keys::bucket(kind.as_str(), subject.kind(), &subject.id());
     let mut command = new_command("EVALSHA");
     let interval_us = (budget.window.as_secs_f64() * 1e6 / f64::from(budget.tokens)).to_string();
-    command.arg(&*HASH).arg(1).arg(&key).arg(budget.share()).arg(budget.tokens).arg(interval_us);
-    let value = send_to_owner(link, &key, &command, Some(SOURCE)).await;
-    let value = value.map_err(|error| error.of(NAME))?;
-    read(&value).ok_or_else(|| ScriptError::Unknown { script: NAME, reply: format!("{value:?}") })
+    command.arg(&*HASH).arg(1).arg(&key).arg(wanted).arg(least).arg(budget.tokens).arg(interval_us);
+    send_to_owner(link, &key, &command, Some(SOURCE)).await.map_err(|error| error.of(NAME))
+}
+
+fn unknown(value: &Value) -> ScriptError {
+    ScriptError::Unknown { script: NAME, reply: format!("{value:?}") }
 }
 
 pub(crate) fn read(value: &Value) -> Option<Drawn> {

@@ -61,6 +61,6 @@ fn word(report: &Report) -> String {
     match report.verdict {
         Verdict::Ok => format!("{found} invariants checked and none violated"),
         Verdict::Violated => "invariants VIOLATED".into(),
-        Verdict::Unknown => "too little happened to say".into(),
+        Verdict::Unknown => "too little happened, or is known, to say".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! API keys: shown once, kept as digests, revoked for good; and what a box office can and cannot do with one.
+//! API keys: shown to who asked for them, kept as digests, revoked for good; and what a box office can and cannot do with one.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn an_operators_key_audits_and_makes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_shown_once_kept_as_a_digest_and_revoked_for_good() {
+async fn a_key_is_kept_as_a_digest_and_revoked_for_good() {
     let system = private().await;
     let key = system.make_api_key("box_office").await;
     let client = system.holder_of(&key).await;

@@ -94,7 +94,7 @@ async fn change(guest: &Client, sold: &Answer, verb: &str) -> u16 {
     guest.post(&path, &Value::Null).await.unwrap().status.as_u16()
 }
 
-/// Of what there is now, and of nothing that comes after.
+/// Of what there is now, and of nothing that comes after. Indexes are made anew: how deep one is does not depend on how it grew.
 async fn take_statistics(system: &System, tables: &[&str]) {
     for table in tables {
         let command =

@@ -61,7 +61,7 @@ impl System {
         guests.iter().zip(self.ready.replicas.iter().cycle()).map(|(guest, replica)| guest.at(replica)).collect()
     }
 
-    /// A key, shown this once.
+    /// A new API key.
     pub async fn make_api_key(&self, role: &str) -> FreshApiKey {
         let new = serde_json::json!({ "name": "Box office, main hall", "role": role });
         self.admin.post("/api/v1/api-keys", &new).await.unwrap().into().unwrap()

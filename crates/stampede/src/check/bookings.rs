@@ -189,7 +189,7 @@ pub(crate) fn replays_change_nothing(history: &History) -> Examination {
 /// Whatever a key was answered first, refusals too, is what it is answered ever after.
 fn keys_have_one_answer(history: &History, examination: &mut Examination) {
     let mut by_key: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
-    for operation in history.all().filter(|operation| is_for_good(&operation.outcome)) {
+    for operation in history.all().filter(|operation| operation.outcome.is_definite()) {
         if let Some(key) = operation.action.key() {
             by_key.entry(key).or_default().push(operation);
         }
@@ -202,14 +202,6 @@ fn keys_have_one_answer(history: &History, examination: &mut Examination) {
                 examination.offend(format!("key {key} was answered otherwise before"), Some(replay));
             }
         }
-    }
-}
-
-/// Whether it is an answer, and one that does not pass by itself.
-fn is_for_good(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Refused(_, code) => !code.passes(),
-        outcome => !outcome.is_unknown() && !matches!(outcome, Outcome::NotSent(_)),
     }
 }
 
