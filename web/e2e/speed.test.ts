@@ -23,7 +23,7 @@ function stadium(): Promise<EventView> {
 test('50,000 seats are painted within 1.5 s, from a snapshot of less than 80 KB', async () => {
   const event = await stadium();
   let best = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < ATTEMPTS_MAX && best > FIRST_PAINT_MAX_MS; attempt += 1) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && best >= FIRST_PAINT_MAX_MS; attempt += 1) {
     const visitor = await come();
     const snapshot = new Promise<number>((resolve) => {
       visitor.page.on('websocket', (socket) =>
@@ -52,7 +52,7 @@ test('50,000 seats pan and zoom with less than 5 % of frames dropped', async () 
   const [x, y] = [map.x + map.width / 2, map.y + map.height / 2];
   const crowd = holdOn(event);
   let best = 1;
-  for (let attempt = 0; attempt < ATTEMPTS_MAX && best > DROPPED_SHARE_MAX; attempt += 1) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && best >= DROPPED_SHARE_MAX; attempt += 1) {
     await page.getByRole('button', { name: 'Show the whole hall' }).click();
     const share = await droppedShare(page, async () => {
       await page.mouse.move(x, y);
