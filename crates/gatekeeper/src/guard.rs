@@ -1,5 +1,6 @@
 //! What stands in front of the handlers: a deadline, then the limits, then the Idempotency-Key. One middleware for the three,
-//! since each that actix has to box costs as much as the checks themselves.
+//! since each that actix has to box costs as much as the checks themselves. Where an answer has a new API key in it, what puts it
+//! there (`handlers/api_keys.rs`) stands in front of them.
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};

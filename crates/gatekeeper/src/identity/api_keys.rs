@@ -22,8 +22,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// An older list is not believed: keys of it may have been revoked.
 const LIST_KEPT: Duration = Duration::from_mins(1);
 
-/// What a key is made of besides its id and a token key, by whoever asks for it: the request's Idempotency-Key, which is kept
-/// nowhere and comes again with each repetition; or what nobody has seen, so that this request alone is shown the key.
+/// What a key is made of besides its id and a token key, by whoever asks for it: the request's Idempotency-Key, of which a hash is kept
+/// and which comes again with each repetition; or what nobody has seen, so that this request alone is shown the key.
 #[derive(Clone)]
 pub struct Seed(String);
 
