@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use contract::{ApiKeyId, CustomerId};
 
-use super::{Budget, Kind};
+use super::{Budget, Charge, Kind, Refusal};
 use crate::scripts::draw_tokens::Drawn;
 
 /// Accounts at a time, over all shards.
@@ -35,17 +35,17 @@ pub enum Subject {
 pub(super) enum Ask {
     /// Go on; so many are left, as far as is known here.
     Granted(u32),
-    /// Wait so long.
-    Refused(Duration),
-    /// Redis has to be asked, by whoever holds this lock.
-    Draw(Arc<tokio::sync::Mutex<()>>),
+    /// Wait.
+    Refused(Refusal),
+    /// Redis has to be asked for what is missing, by whoever holds the lock.
+    Draw { turn: Arc<tokio::sync::Mutex<()>>, missing: u32 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key(Kind, Subject);
 
 struct Account {
-    /// Drawn from the bucket and not spent.
+    /// Drawn from the bucket and not spent: never more than a share.
     drawn: u32,
     /// When all that is lent from memory will have come back.
     lent_until: Instant,
@@ -94,38 +94,29 @@ impl Default for Accounts {
 }
 
 impl Accounts {
-    /// Takes one token from what is at hand.
-    pub(super) fn ask(&self, kind: Kind, subject: Subject, budget: Budget, now: Instant) -> Ask {
-        self.with(kind, subject, budget, now, |account| account.ask(budget, now))
+    /// Takes tokens from what is at hand.
+    pub(super) fn ask(&self, charge: Charge, now: Instant) -> Ask {
+        self.with(charge, now, |account| account.ask(charge, now))
     }
 
-    /// Enters what came of a draw, and takes one token of it. Without an answer the request is let through.
-    pub(super) fn drawn(
-        &self,
-        kind: Kind,
-        subject: Subject,
-        budget: Budget,
-        drawn: Option<Drawn>,
-        now: Instant,
-    ) -> Result<u32, Duration> {
-        self.with(kind, subject, budget, now, |account| account.enter(budget, drawn, now))
+    /// Enters what came of a draw, and takes the tokens from it. Without an answer the request is let through.
+    pub(super) fn drawn(&self, charge: Charge, drawn: Option<Drawn>, now: Instant) -> Result<u32, Refusal> {
+        self.with(charge, now, |account| account.enter(charge, drawn, now))
     }
 
-    fn with<T>(
-        &self,
-        kind: Kind,
-        subject: Subject,
-        budget: Budget,
-        now: Instant,
-        act: impl FnOnce(&mut Account) -> T,
-    ) -> T {
-        let key = Key(kind, subject);
+    /// What was taken is at hand again, up to a share; says how much more goes back into the bucket.
+    pub(super) fn give_back(&self, charge: Charge, now: Instant) -> u32 {
+        self.with(charge, now, |account| account.give_back(charge, now))
+    }
+
+    fn with<T>(&self, charge: Charge, now: Instant, act: impl FnOnce(&mut Account) -> T) -> T {
+        let key = Key(charge.kind, charge.subject);
         let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         if shard.accounts.len() >= ACCOUNTS_MAX / SHARDS && !shard.accounts.contains_key(&key) {
             shard.make_room(now);
         }
-        act(shard.accounts.entry(key).or_insert_with(|| Account::new(budget, now)))
+        act(shard.accounts.entry(key).or_insert_with(|| Account::new(charge.budget, now)))
     }
 }
 
@@ -143,55 +134,78 @@ impl Account {
         }
     }
 
-    fn ask(&mut self, budget: Budget, now: Instant) -> Ask {
-        let came_back = now.saturating_duration_since(self.seen).as_secs_f64() / budget.interval().as_secs_f64();
+    fn ask(&mut self, Charge { budget, tokens, .. }: Charge, now: Instant) -> Ask {
+        let idle = now.saturating_duration_since(self.seen);
+        if idle >= budget.window {
+            // The bucket is full without them.
+            self.drawn = 0;
+        }
+        let came_back = idle.as_secs_f64() / budget.interval().as_secs_f64();
         self.left = (self.left + came_back).min(budget.tokens.into());
         self.seen = now;
+        if self.drawn >= tokens {
+            self.drawn -= tokens;
+            return Ask::Granted(self.spend(tokens));
+        }
         if let Some(until) = self.refused_until.filter(|until| now < *until) {
-            return Ask::Refused(until - now);
+            return Ask::Refused(Refusal { left: self.drawn, wait: until - now + budget.interval() * (tokens - 1) });
         }
-        if self.drawn > 0 {
-            self.drawn -= 1;
-            return Ask::Granted(self.spend());
-        }
-        let share = budget.share();
-        let one = budget.window / share;
-        let lent_until = self.lent_until.max(now) + one;
-        if lent_until <= now + one * share {
+        let one = budget.window / budget.share();
+        let lent_until = self.lent_until.max(now) + one * tokens;
+        if lent_until <= now + one * budget.share() {
             self.lent_until = lent_until;
-            return Ask::Granted(self.spend());
+            return Ask::Granted(self.spend(tokens));
         }
-        if self.open_until.is_some_and(|until| now < until) {
-            return Ask::Granted(self.spend());
+        if self.is_open(now) {
+            return Ask::Granted(self.spend(tokens));
         }
-        Ask::Draw(self.turn.get_or_insert_default().clone())
+        Ask::Draw { turn: self.turn.get_or_insert_default().clone(), missing: tokens - self.drawn }
     }
 
-    fn enter(&mut self, budget: Budget, drawn: Option<Drawn>, now: Instant) -> Result<u32, Duration> {
-        match drawn {
-            None => {
-                self.open_until = Some(now + OPEN_TIME);
-                Ok(self.spend())
-            }
-            Some(Drawn { granted: 0, wait, .. }) => {
-                // Whatever Redis' clock says, an empty bucket is full again after its window.
-                let wait = wait.min(budget.window);
-                self.refused_until = Some(now + wait);
-                self.left = 0.0;
-                Err(wait)
-            }
-            Some(Drawn { granted, left, .. }) => {
-                self.drawn += granted - 1;
-                self.left = f64::from(left.saturating_add(granted).min(budget.tokens));
-                Ok(self.spend())
-            }
+    fn enter(
+        &mut self,
+        Charge { budget, tokens, .. }: Charge,
+        drawn: Option<Drawn>,
+        now: Instant,
+    ) -> Result<u32, Refusal> {
+        let Some(drawn) = drawn else {
+            self.open_until = Some(now + OPEN_TIME);
+            return Ok(self.spend(tokens));
+        };
+        self.drawn += drawn.granted;
+        self.left = f64::from(drawn.left.saturating_add(self.drawn).min(budget.tokens));
+        if self.drawn >= tokens {
+            self.drawn -= tokens;
+            return Ok(self.spend(tokens));
         }
+        // For all of them, since another replica has none at hand. Whatever Redis' clock says, an empty bucket is full again after
+        // its window.
+        let wait = (drawn.wait + budget.interval() * self.drawn).min(budget.window);
+        if tokens == 1 {
+            self.refused_until = Some(now + wait);
+        }
+        Err(Refusal { left: drawn.left.saturating_add(self.drawn), wait })
     }
 
-    /// One less is left. Nobody is told that none is left who was just let through for another reason.
+    fn give_back(&mut self, Charge { budget, tokens, .. }: Charge, now: Instant) -> u32 {
+        if self.is_open(now) {
+            // They were nobody's.
+            return 0;
+        }
+        let at_hand = self.drawn.saturating_add(tokens);
+        self.drawn = at_hand.min(budget.share());
+        self.left = (self.left + f64::from(tokens)).min(budget.tokens.into());
+        at_hand - self.drawn
+    }
+
+    fn is_open(&self, now: Instant) -> bool {
+        self.open_until.is_some_and(|until| now < until)
+    }
+
+    /// So many less are left, as far as is known: whoever is let through for another reason may find none.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and a u32")]
-    fn spend(&mut self) -> u32 {
-        self.left = (self.left - 1.0).max(0.0);
+    fn spend(&mut self, tokens: u32) -> u32 {
+        self.left = (self.left - f64::from(tokens)).max(0.0);
         self.left as u32
     }
 }
@@ -200,69 +214,109 @@ impl Account {
 mod tests {
     use super::*;
 
-    fn budget() -> Budget {
-        "20/10".parse().unwrap()
+    /// A customer's, of twenty holds in ten seconds.
+    fn one() -> Charge {
+        let subject = Subject::Customer(CustomerId::fresh());
+        Charge { kind: Kind::Holds, subject, budget: "20/10".parse().unwrap(), tokens: 1 }
     }
 
-    fn customer() -> Subject {
-        Subject::Customer(CustomerId::fresh())
-    }
-
-    fn granted(accounts: &Accounts, who: Subject, now: Instant) -> bool {
-        matches!(accounts.ask(Kind::Holds, who, budget(), now), Ask::Granted(_))
+    fn granted(accounts: &Accounts, charge: Charge, now: Instant) -> bool {
+        matches!(accounts.ask(charge, now), Ask::Granted(_))
     }
 
     #[test]
     fn a_tenth_is_lent_and_then_redis_decides() {
-        let (accounts, who, now) = (Accounts::default(), customer(), Instant::now());
-        assert!(granted(&accounts, who, now) && granted(&accounts, who, now));
-        assert!(matches!(accounts.ask(Kind::Holds, who, budget(), now), Ask::Draw(_)));
+        let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
+        assert!(granted(&accounts, charge, now) && granted(&accounts, charge, now));
+        assert!(matches!(accounts.ask(charge, now), Ask::Draw { .. }));
         let some = Drawn { granted: 2, left: 18, wait: Duration::ZERO };
-        assert_eq!(accounts.drawn(Kind::Holds, who, budget(), Some(some), now), Ok(19));
-        assert!(granted(&accounts, who, now), "the second of the two");
-        assert!(matches!(accounts.ask(Kind::Holds, who, budget(), now), Ask::Draw(_)));
-        assert!(granted(&accounts, customer(), now), "another customer has an account of their own");
-        assert!(matches!(accounts.ask(Kind::Reads, who, budget(), now), Ask::Granted(_)), "and so has another kind");
+        assert_eq!(accounts.drawn(charge, Some(some), now), Ok(19));
+        assert!(granted(&accounts, charge, now), "the second of the two");
+        assert!(matches!(accounts.ask(charge, now), Ask::Draw { .. }));
+        assert!(granted(&accounts, one(), now), "another customer has an account of their own");
+        let read = Charge { kind: Kind::Reads, ..charge };
+        assert!(matches!(accounts.ask(read, now), Ask::Granted(_)), "and so has another kind");
+    }
+
+    #[test]
+    fn several_are_taken_all_at_once_or_not_at_all() {
+        let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
+        let (two, nine) = (Charge { tokens: 2, ..charge }, Charge { tokens: 9, ..charge });
+        assert!(matches!(accounts.ask(nine, now), Ask::Draw { missing: 9, .. }), "more than a tenth");
+        let enough = Drawn { granted: 9, left: 6, wait: Duration::ZERO };
+        assert_eq!(accounts.drawn(nine, Some(enough), now), Ok(6));
+        let too_few = Drawn { granted: 0, left: 6, wait: Duration::from_millis(1_500) };
+        assert_eq!(accounts.drawn(nine, Some(too_few), now), Err(Refusal { left: 6, wait: too_few.wait }));
+        assert!(granted(&accounts, two, now), "two are lent, and nobody is kept from them who wanted nine");
+        // What is at hand is not asked for; but whoever is to come again is to find all of them, wherever that is.
+        let shares = Drawn { granted: 2, left: 6, wait: Duration::ZERO };
+        assert_eq!(accounts.drawn(charge, Some(shares), now), Ok(7));
+        assert!(matches!(accounts.ask(nine, now), Ask::Draw { missing: 8, .. }));
+        let wait = too_few.wait + charge.budget.interval();
+        assert_eq!(accounts.drawn(nine, Some(too_few), now), Err(Refusal { left: 7, wait }));
+        let rest = Drawn { granted: 8, left: 0, wait: Duration::ZERO };
+        assert_eq!(accounts.drawn(nine, Some(rest), now), Ok(0));
+        assert!(matches!(accounts.ask(charge, now), Ask::Draw { missing: 1, .. }));
+    }
+
+    #[test]
+    fn a_share_of_what_is_given_back_is_kept_at_hand_and_not_for_longer_than_a_window() {
+        let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
+        while granted(&accounts, charge, now) {}
+        let nine = Charge { tokens: 9, ..charge };
+        assert_eq!(accounts.give_back(nine, now), 7);
+        assert_eq!(accounts.give_back(nine, now), 9);
+        let refused = Drawn { granted: 0, left: 0, wait: charge.budget.interval() };
+        assert!(granted(&accounts, charge, now) && granted(&accounts, charge, now));
+        assert!(accounts.drawn(charge, Some(refused), now).is_err());
+        assert_eq!(accounts.give_back(charge, now), 0);
+        // The two that are lent, and not the one that was at hand.
+        let later = now + charge.budget.window;
+        assert!(granted(&accounts, charge, later) && granted(&accounts, charge, later));
+        assert!(!granted(&accounts, charge, later));
+        // Nobody paid while all were let through.
+        assert!(accounts.drawn(nine, None, later).is_ok());
+        assert_eq!(accounts.give_back(nine, later), 0);
+        assert!(!granted(&accounts, charge, later + OPEN_TIME));
     }
 
     #[test]
     fn what_is_lent_comes_back_as_slowly_as_the_whole() {
-        let (accounts, who, start) = (Accounts::default(), customer(), Instant::now());
+        let (accounts, charge, start) = (Accounts::default(), one(), Instant::now());
         // For a hundred seconds, ten times a second: 2 at once, and one more every five seconds.
         let times = (0..1_000).map(|tenth| start + Duration::from_millis(100 * tenth));
-        let lent = times.filter(|now| granted(&accounts, who, *now)).count();
+        let lent = times.filter(|now| granted(&accounts, charge, *now)).count();
         assert!((21..=22).contains(&lent), "{lent}");
     }
 
     #[test]
     fn whoever_was_refused_is_so_until_the_time_is_over() {
-        let (accounts, who, now) = (Accounts::default(), customer(), Instant::now());
+        let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         let none = Drawn { granted: 0, left: 0, wait: Duration::from_millis(700) };
-        assert_eq!(accounts.drawn(Kind::Holds, who, budget(), Some(none), now), Err(Duration::from_millis(700)));
+        assert_eq!(accounts.drawn(charge, Some(none), now), Err(Refusal { left: 0, wait: none.wait }));
         let later = now + Duration::from_millis(200);
-        assert!(
-            matches!(accounts.ask(Kind::Holds, who, budget(), later), Ask::Refused(wait) if wait.as_millis() == 500)
-        );
-        assert!(granted(&accounts, who, now + Duration::from_millis(700)));
+        for (tokens, wait_ms) in [(1, 500), (9, 4_500)] {
+            let Ask::Refused(refusal) = accounts.ask(Charge { tokens, ..charge }, later) else { panic!("{tokens}") };
+            assert_eq!(refusal, Refusal { left: 0, wait: Duration::from_millis(wait_ms) });
+        }
+        assert!(granted(&accounts, charge, now + Duration::from_millis(700)));
     }
 
     #[test]
     fn while_redis_cannot_be_asked_nobody_is_refused() {
-        let (accounts, who, now) = (Accounts::default(), customer(), Instant::now());
-        while granted(&accounts, who, now) {}
-        assert!(accounts.drawn(Kind::Holds, who, budget(), None, now).is_ok());
-        assert!((0..100).all(|_| granted(&accounts, who, now)));
-        assert!(
-            matches!(accounts.ask(Kind::Holds, who, budget(), now + OPEN_TIME), Ask::Draw(_)),
-            "then it is tried again"
-        );
+        let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
+        while granted(&accounts, charge, now) {}
+        assert!(accounts.drawn(charge, None, now).is_ok());
+        let nine = Charge { tokens: 9, ..charge };
+        assert!((0..100).all(|_| granted(&accounts, charge, now) && granted(&accounts, nine, now)));
+        assert!(matches!(accounts.ask(charge, now + OPEN_TIME), Ask::Draw { .. }), "then it is tried again");
     }
 
     #[test]
     fn memory_is_bounded() {
         let (accounts, now) = (Accounts::default(), Instant::now());
         for _ in 0..ACCOUNTS_MAX * 3 / 2 {
-            granted(&accounts, customer(), now);
+            granted(&accounts, one(), now);
         }
         let kept: usize = accounts.shards.iter().map(|shard| shard.lock().unwrap().accounts.len()).sum();
         assert!(kept <= ACCOUNTS_MAX, "{kept}");

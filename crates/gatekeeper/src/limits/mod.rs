@@ -12,7 +12,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{Error, HttpRequest, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 use chassis::ApiError;
 use contract::{Code, Problem};
 
@@ -22,7 +22,7 @@ pub use settings::{Budget, LimitSettings, Switch};
 
 use crate::identity::{self, Known};
 use crate::metrics::GateMetrics;
-use crate::scripts::{ScriptError, draw_tokens};
+use crate::scripts::draw_tokens;
 use crate::service::Gate;
 use accounts::Ask;
 
@@ -64,12 +64,33 @@ pub struct Limits {
     metrics: GateMetrics,
 }
 
+/// So many tokens of one budget.
+#[derive(Debug, Clone, Copy)]
+pub struct Charge {
+    /// What they are for.
+    pub kind: Kind,
+    /// Whose they are.
+    pub subject: Subject,
+    /// Theirs.
+    pub budget: Budget,
+    /// All of which are wanted: fewer are of no use.
+    pub tokens: u32,
+}
+
+/// Fewer tokens are left than are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Refusal {
+    left: u32,
+    /// How long until there are as many.
+    wait: Duration,
+}
+
 /// What one budget says to a request.
+#[derive(Clone, Copy)]
 struct Word {
-    subject: Subject,
-    budget: Budget,
-    /// Tokens left, as far as this replica knows; or how long to wait for one.
-    left: Result<u32, Duration>,
+    charge: Charge,
+    /// Tokens left, as far as this replica knows.
+    left: Result<u32, Refusal>,
 }
 
 impl Limits {
@@ -79,95 +100,111 @@ impl Limits {
         Self { settings, accounts: Accounts::default(), metrics }
     }
 
-    /// What the budgets of a request say: the first that refuses, or the one that has the least left. The address is asked first:
-    /// who shares one with somebody hasty pays for it once, not twice; and no token is looked at for an address that is over.
+    /// Takes the token that a request costs itself.
     async fn ask(&self, gate: &Gate, kind: Kind, request: &HttpRequest) -> Option<Word> {
-        let of_address = self.word(gate, kind, self.address(request)).await;
-        if of_address.as_ref().is_some_and(|word| word.left.is_err()) {
-            return of_address;
-        }
-        let of_caller = self.word(gate, kind, caller(request)).await;
-        [of_caller, of_address].into_iter().flatten().min_by_key(|word| word.left.ok())
+        let of_address = self.own_charge(kind, self.address(request));
+        self.take_both(gate, of_address, || self.own_charge(kind, caller(request))).await
     }
 
-    async fn word(&self, gate: &Gate, kind: Kind, subject: Option<Subject>) -> Option<Word> {
-        let subject = subject?;
-        let budget = self.settings.budget(kind, subject)?;
-        Some(Word { subject, budget, left: self.take(gate, kind, subject, budget).await })
+    /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself; or none, and says how long it
+    /// is until the budget that has too few will have as many, at whichever replica.
+    pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: u32) -> Result<(), ApiError> {
+        if self.settings.limits == Switch::Off || more == 0 {
+            return Ok(());
+        }
+        let of_address = self.further_charge(kind, self.address(request), more);
+        let of_caller = || self.further_charge(kind, caller(request), more);
+        let Some(mut word) = self.take_both(gate, of_address, of_caller).await else { return Ok(()) };
+        if let Err(refusal) = &mut word.left {
+            // And one for the request that comes then.
+            refusal.wait += word.charge.budget.interval();
+        }
+        let Word { charge, left } = word;
+        request.extensions_mut().insert(word);
+        let Err(refusal) = left else { return Ok(()) };
+        // What the address paid for somebody who may not is for others of it.
+        if let Some(paid) = of_address.filter(|paid| paid.subject != charge.subject) {
+            let tokens = self.accounts.give_back(paid, Instant::now());
+            if tokens > 0 {
+                // Should it fail, they come back with time.
+                let _ = draw_tokens::give_back(&gate.link, Charge { tokens, ..paid }).await;
+            }
+        }
+        Err(self.refuse(charge, refusal))
     }
 
     fn address(&self, request: &HttpRequest) -> Option<Subject> {
         client_address(request, &self.settings.trusted_proxies).map(Subject::of_address)
     }
 
-    /// Takes as many tokens more as a request turned out to be for, besides the one it cost itself; or none, and says how long it
-    /// is until there will be as many, at whichever replica.
-    pub async fn charge(&self, gate: &Gate, kind: Kind, request: &HttpRequest, more: u32) -> Result<(), ApiError> {
-        if self.settings.limits == Switch::Off || more == 0 {
-            return Ok(());
-        }
-        let mut charged = Vec::new();
-        for subject in [self.address(request), caller(request)].into_iter().flatten() {
-            let Some(budget) = self.settings.budget(kind, subject) else { continue };
-            // No more than a full bucket has, or whoever has a small one would wait for ever.
-            let tokens = more.min(budget.tokens - 1);
-            if tokens == 0 {
-                continue;
-            }
-            match draw_tokens::call_for_all(&gate.link, kind, subject, budget, tokens).await {
-                Ok(drawn) if drawn.granted < tokens => {
-                    for (subject, budget, tokens) in charged {
-                        // Should it fail, they come back with time.
-                        let _ = draw_tokens::give_back(&gate.link, kind, subject, budget, tokens).await;
-                    }
-                    self.metrics.limited.with_label_values(&[kind.as_str(), subject.kind()]).inc();
-                    // And one for the request that comes then.
-                    return Err(too_many(kind, subject, drawn.wait + budget.interval()));
-                }
-                Ok(_) => charged.push((subject, budget, tokens)),
-                Err(error) => self.open(kind, &error),
-            }
-        }
-        Ok(())
+    /// What a request costs by itself.
+    fn own_charge(&self, kind: Kind, subject: Option<Subject>) -> Option<Charge> {
+        let subject = subject?;
+        Some(Charge { kind, subject, budget: self.settings.budget(kind, subject)?, tokens: 1 })
     }
 
-    /// Tells that a budget could not be asked.
-    fn open(&self, kind: Kind, error: &ScriptError) {
-        self.metrics.limits_open.inc();
-        tracing::warn!(%error, kind = kind.as_str(), "a budget cannot be asked; requests are let through");
+    /// What it costs besides: no more than a full bucket has then, or whoever has a small one would wait for ever.
+    fn further_charge(&self, kind: Kind, subject: Option<Subject>, more: u32) -> Option<Charge> {
+        let own = self.own_charge(kind, subject)?;
+        let tokens = more.min(own.budget.tokens - 1);
+        (tokens > 0).then_some(Charge { tokens, ..own })
     }
 
-    /// Takes one token, and draws some from Redis first if none is at hand. Whoever cannot be told no by Redis is let through.
-    async fn take(&self, gate: &Gate, kind: Kind, subject: Subject, budget: Budget) -> Result<u32, Duration> {
-        let turn = match self.accounts.ask(kind, subject, budget, Instant::now()) {
-            Ask::Granted(left) => return Ok(left),
-            Ask::Refused(wait) => return Err(wait),
-            Ask::Draw(turn) => turn,
-        };
-        // Boxed, or every request would be as large as one that asks Redis.
-        Box::pin(self.draw(&turn, gate, (kind, subject, budget))).await
-    }
-
-    async fn draw(
+    /// What the budgets say: the first that refuses, or the one that has the least left. The address is asked first: who shares one
+    /// with somebody hasty pays for it once, not twice; and no token is looked at for an address that is over.
+    async fn take_both(
         &self,
-        turn: &tokio::sync::Mutex<()>,
         gate: &Gate,
-        (kind, subject, budget): (Kind, Subject, Budget),
-    ) -> Result<u32, Duration> {
+        of_address: Option<Charge>,
+        of_caller: impl FnOnce() -> Option<Charge>,
+    ) -> Option<Word> {
+        let address_word = self.take(gate, of_address).await;
+        if address_word.as_ref().is_some_and(|word| word.left.is_err()) {
+            return address_word;
+        }
+        let caller_word = self.take(gate, of_caller()).await;
+        [caller_word, address_word].into_iter().flatten().min_by_key(|word| word.left.ok())
+    }
+
+    /// Takes the tokens, and draws some from Redis first if too few are at hand. Whoever cannot be told no by Redis is let through.
+    async fn take(&self, gate: &Gate, charge: Option<Charge>) -> Option<Word> {
+        let charge = charge?;
+        let left = match self.accounts.ask(charge, Instant::now()) {
+            Ask::Granted(left) => Ok(left),
+            Ask::Refused(refusal) => Err(refusal),
+            // Boxed, or every request would be as large as one that asks Redis.
+            Ask::Draw { turn, .. } => Box::pin(self.draw(&turn, gate, charge)).await,
+        };
+        Some(Word { charge, left })
+    }
+
+    async fn draw(&self, turn: &tokio::sync::Mutex<()>, gate: &Gate, charge: Charge) -> Result<u32, Refusal> {
         // One draws, the others wait for what comes of it: as many draws at once would empty a bucket for nobody.
         let _turn = turn.lock().await;
-        match self.accounts.ask(kind, subject, budget, Instant::now()) {
+        match self.accounts.ask(charge, Instant::now()) {
             Ask::Granted(left) => Ok(left),
-            Ask::Refused(wait) => Err(wait),
-            Ask::Draw(_) => {
-                let drawn = draw_tokens::call(&gate.link, kind, subject, budget).await;
+            Ask::Refused(refusal) => Err(refusal),
+            Ask::Draw { missing, .. } => {
+                let drawn = draw_tokens::call(&gate.link, Charge { tokens: missing, ..charge }).await;
                 if let Err(error) = &drawn {
                     // Once a second for each account at most: after that nobody asks for as long.
-                    self.open(kind, error);
+                    self.metrics.limits_open.inc();
+                    tracing::warn!(%error, kind = charge.kind.as_str(), "a budget cannot be asked; requests are let through");
                 }
-                self.accounts.drawn(kind, subject, budget, drawn.ok(), Instant::now())
+                self.accounts.drawn(charge, drawn.ok(), Instant::now())
             }
         }
+    }
+
+    /// Counts it, and says how long to wait.
+    fn refuse(&self, Charge { kind, subject, .. }: Charge, refusal: Refusal) -> ApiError {
+        let (whose, what) = (subject.kind(), kind.as_str());
+        self.metrics.limited.with_label_values(&[what, whose]).inc();
+        let mut problem =
+            Problem::new(Code::TooManyRequests, format!("Too many {what} from this {whose}; nothing was done."));
+        let seconds = u32::try_from(whole_seconds(refusal.wait)).unwrap_or(u32::MAX);
+        problem.retry_after_seconds = Some(seconds.max(1));
+        problem.into()
     }
 }
 
@@ -186,37 +223,34 @@ pub async fn keep(
         return then(request).await;
     };
     let kind = if matches!(*request.method(), Method::GET | Method::HEAD) { Kind::Reads } else { kind };
-    let Some(word) = limits.ask(&gate, kind, request.request()).await else {
+    let Some(mut word) = limits.ask(&gate, kind, request.request()).await else {
         return then(request).await;
     };
     let mut response = match word.left {
         Ok(_) => then(request).await?,
-        Err(wait) => {
-            limits.metrics.limited.with_label_values(&[kind.as_str(), word.subject.kind()]).inc();
-            request.error_response(too_many(kind, word.subject, wait)).map_into_boxed_body()
+        Err(refusal) => {
+            let error = limits.refuse(word.charge, refusal);
+            request.error_response(error).map_into_boxed_body()
         }
     };
-    for (name, value) in headers(kind, &word) {
+    // It may have turned out to cost more, of one budget at least.
+    if let Some(last) = response.request().extensions_mut().remove::<Word>() {
+        word = if last.left.ok() < word.left.ok() { last } else { word };
+    }
+    for (name, value) in headers(&word) {
         response.headers_mut().insert(name.clone(), value);
     }
     Ok(response)
 }
 
-fn too_many(kind: Kind, subject: Subject, wait: Duration) -> ApiError {
-    let (whose, what) = (subject.kind(), kind.as_str());
-    let mut problem =
-        Problem::new(Code::TooManyRequests, format!("Too many {what} from this {whose}; nothing was done."));
-    problem.retry_after_seconds = Some(u32::try_from(whole_seconds(wait)).unwrap_or(u32::MAX).max(1));
-    problem.into()
-}
-
 /// draft-ietf-httpapi-ratelimit-headers: `"customer-holds";r=17;t=2` of `"customer-holds";q=20;w=10`.
-fn headers(kind: Kind, word: &Word) -> Vec<(&'static HeaderName, HeaderValue)> {
-    let Budget { tokens, window } = word.budget;
-    let (whose, what) = (word.subject.kind(), kind.as_str());
+fn headers(word: &Word) -> Vec<(&'static HeaderName, HeaderValue)> {
+    let Charge { kind, subject, budget, .. } = word.charge;
+    let Budget { tokens, window } = budget;
+    let (whose, what) = (subject.kind(), kind.as_str());
     let (left, wait) = match word.left {
-        Ok(left) => (left, word.budget.interval() * (tokens - left.min(tokens))),
-        Err(wait) => (0, wait),
+        Ok(left) => (left, budget.interval() * (tokens - left.min(tokens))),
+        Err(Refusal { left, wait }) => (left, wait),
     };
     let (mut now, mut policy) = (String::with_capacity(40), String::with_capacity(40));
     let _ = write!(now, "\"{whose}-{what}\";r={left};t={}", whole_seconds(wait));
@@ -227,7 +261,7 @@ fn headers(kind: Kind, word: &Word) -> Vec<(&'static HeaderName, HeaderValue)> {
 }
 
 fn whole_seconds(time: Duration) -> u64 {
-    time.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX)
+    time.as_nanos().div_ceil(1_000_000_000).try_into().unwrap_or(u64::MAX)
 }
 
 impl Subject {

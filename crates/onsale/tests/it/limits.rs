@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use contract::{EventId, ReservationId};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
+use redis::AsyncCommands;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use stack::Client;
 use stack::client::send;
 
+use crate::bad_input::traces;
 use crate::support::{Private, SOON, eventually, hold, private_with};
 
 /// Replicas that each lend a tenth, and one at least.
@@ -165,6 +168,7 @@ async fn no_header_makes_another_address_of_a_client() {
     .await;
     let forgeries = forgeries();
     assert!(forgeries.len() >= 40);
+    let before = traces(&system).await;
     for (name, value) in &forgeries {
         let one = (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         let mut twice = HeaderMap::from_iter([one.clone()]);
@@ -172,6 +176,8 @@ async fn no_header_makes_another_address_of_a_client() {
         twice.append(one.0, one.1);
         assert_eq!(ask(twice).await, 429, "twice {name}: {value:.60}");
     }
+    assert_eq!(traces(&system).await, before, "nobody else's bucket, nor a row");
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,8 +251,7 @@ async fn hoarding_has_an_end() {
 async fn whoever_was_told_to_wait_for_ten_seats_gets_them_then_under_the_same_key() {
     let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "20/10")], &[]).await;
     let guest = system.guest().await;
-    let seats: Vec<_> = (1..=10).map(|seat| format!("A-1-{seat}")).collect();
-    let seats = json!({ "seats": seats });
+    let seats = ten_seats();
     let events = join_all((0..4).map(|_| system.seat_event())).await;
     let hold_ten = async |path: &str| {
         guest.request(Method::POST, path).header("idempotency-key", "ten").json(&seats).send().await.unwrap()
@@ -271,6 +276,124 @@ async fn whoever_was_told_to_wait_for_ten_seats_gets_them_then_under_the_same_ke
     // A repetition is a request as well.
     eventually("it is given again", SOON, async || hold_ten(&path).await.headers().contains_key("idempotent-replayed"))
         .await;
+}
+
+/// Requests that are a hold each, as far as budgets are concerned, and of nothing.
+async fn spend(guest: &Client, times: usize) -> Vec<Response> {
+    let requests = (0..times).map(|_| {
+        let path = format!("/api/v1/events/{}/holds/{}", EventId::fresh(), ReservationId::fresh());
+        guest.request(Method::DELETE, &path).send()
+    });
+    join_all(requests).await.into_iter().map(Result::unwrap).collect()
+}
+
+fn ten_seats() -> Value {
+    json!({ "seats": (1..=10).map(|seat| format!("A-1-{seat}")).collect::<Vec<_>>() })
+}
+
+async fn hold_ten(guest: &Client, event: EventId) -> Response {
+    let path = format!("/api/v1/events/{event}/holds");
+    guest.request(Method::POST, &path).json(&ten_seats()).send().await.unwrap()
+}
+
+fn retry_after(refused: &Response) -> u64 {
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert_eq!(number(refused.headers(), "ratelimit", "t"), wait);
+    wait
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_leaves_room_for_what_the_next_request_draws_itself() {
+    // One comes back in a second.
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "20/20")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let event = system.seat_event().await;
+    // Two from memory and thirteen of the seven times two that are drawn: six are left, and one at hand for the next request.
+    assert!(spend(&guest, 15).await.iter().all(|reply| reply.status() == 404));
+    let refused = hold_ten(&guest, event).await;
+    let wait = retry_after(&refused);
+    assert!((2..=4).contains(&wait), "{wait}");
+    assert!((6..=8).contains(&number(refused.headers(), "ratelimit", "r")), "too few is not none: {refused:?}");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    // Nothing is at hand: the request's own token draws two, of which it leaves one.
+    assert_eq!(hold_ten(&guest, event).await.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_at_hand_and_what_is_in_the_bucket_are_enough_together() {
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "20/36000")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let event = system.seat_event().await;
+    // Two are lent and ten drawn. Of the ten that are left the request's own token draws two, and leaves one.
+    assert!(spend(&guest, 12).await.iter().all(|reply| reply.status() == 404));
+    assert_eq!(hold_ten(&guest, event).await.status(), 201);
+    assert_eq!(spend(&guest, 1).await[0].status(), 429, "and then there are none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_address_gets_back_pays_for_another_hold_anywhere() {
+    // Nothing comes back to the address that would matter.
+    let budgets = &[("ONSALE_CUSTOMER_HOLDS", "11/4"), ("ONSALE_ADDRESS_HOLDS", "20/36000")];
+    let system = limited(budgets, &[]).await;
+    let guest = system.guest().await;
+    let [here, there] = [0, 1].map(|replica| guest.at(&system.ready.replicas[replica]));
+    let (first, second) = (system.seat_event().await, system.seat_event().await);
+    assert_eq!(hold_ten(&here, first).await.status(), 201);
+    // Of the eleven that the address has left nine are taken, and given back.
+    let refused = hold_ten(&here, second).await;
+    let wait = retry_after(&refused);
+    assert!(refused.headers()["ratelimit"].to_str().unwrap().contains("customer"), "{refused:?}");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    assert_eq!(hold_ten(&there, second).await.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hold_of_several_takes_is_told() {
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "20/36000")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    let held = hold_ten(&guest, system.seat_event().await).await;
+    assert_eq!(held.status(), 201);
+    // One from memory and nine from the bucket.
+    assert_eq!(number(held.headers(), "ratelimit", "r"), 11);
+    assert_eq!(number(spend(&guest, 1).await[0].headers(), "ratelimit", "r"), 10, "and it is known afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_a_hold_of_several_asks_for_its_tokens_once() {
+    let system = limited(&[], &[]).await;
+    let replica = &system.ready.replicas[0];
+    let guest = system.guest().await.at(replica);
+    let event = system.seat_event().await;
+    let redis = system.stack.child(stack::Role::Redis).unwrap();
+    redis.signal(Signal::SIGSTOP);
+    let asked = Instant::now();
+    let replies = join_all((0..10).map(|_| hold_ten(&guest, event))).await;
+    let took = asked.elapsed();
+    redis.signal(Signal::SIGCONT);
+    let statuses: Vec<_> = replies.iter().map(|reply| reply.status().as_u16()).collect();
+    assert!(statuses.iter().all(|status| *status == 503), "nothing was refused: {statuses:?}");
+    assert!(took < SOON, "{took:?}");
+    let metrics = reqwest::get(format!("{replica}/metrics")).await.unwrap().text().await.unwrap();
+    let open = metrics.lines().find_map(|line| line.strip_prefix("gatekeeper_limits_open_total ")).unwrap();
+    // The customer's bucket and the address's; once more each, should a second have gone by.
+    assert!((1..=4).contains(&open.parse().unwrap()), "{open}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_is_full_in_a_century_is_so_after_its_window() {
+    // Seventeen seconds in fifteen parts: fifteen of them are a little more than seventeen, as numbers go.
+    let system = limited(&[("ONSALE_CUSTOMER_HOLDS", "15/17")], &[]).await;
+    let guest = system.guest().await.at(&system.ready.replicas[0]);
+    assert!(spend(&guest, 2).await.iter().all(|reply| reply.status() == 404), "one is lent, and one drawn");
+    let mut redis = system.redis().await;
+    let buckets: Vec<String> = redis.keys("limit:holds:customer:*").await.unwrap();
+    assert_eq!(buckets.len(), 1, "{buckets:?}");
+    let in_a_century_us = 4_900_000_000_000_000_u64;
+    let _: () = redis.set(&buckets[0], in_a_century_us).await.unwrap();
+    let refused = &spend(&guest, 1).await[0];
+    assert_eq!(refused.status(), 429, "an empty bucket is no reply that cannot be read");
+    assert!((1..=2).contains(&number(refused.headers(), "ratelimit", "t")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
