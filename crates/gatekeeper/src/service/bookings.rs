@@ -127,8 +127,9 @@ async fn book_hold(
     let begun = begin_commit::call(&gate.link, &event.keys, rid, customer, gate.commit_lease_ms).await;
     let hold = match begun.map_err(|error| gate.failed(event_id, error))? {
         Ok(hold) => hold,
-        // A hold that was booked before has left the ledger: the vault knows the booking by the same id.
-        Err(HoldRefusal::NotFound) => {
+        // A hold that was booked before has left the ledger: the vault knows the booking by the same id. About another's it is asked as
+        // well, or there would be a difference.
+        Err(HoldRefusal::NotFound | HoldRefusal::NotOwner) => {
             let booking = gate.vault.booking(customer, rid).await?.filter(|booking| booking.event_id == event_id);
             return match booking.ok_or(ServiceError::NotFound("hold"))? {
                 live if live.status.is_live() => Ok(view(event, &live)),

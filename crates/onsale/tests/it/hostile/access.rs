@@ -1,6 +1,8 @@
 //! What is somebody else's: every object, every verb, by everybody whose it is not.
 
 use contract::EventId;
+use futures_util::future::{join, join_all};
+use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Client;
@@ -116,15 +118,17 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
             attempts += 1;
         }
     }
-    // The owner, by another event; and by headers and parameters that are to change what is meant.
-    for (method, path, body) in &calls(elsewhere, held.hold_id.0, booking, "A-1-1")[..5] {
-        assert_refused(
-            &format!("another event: {method} {path}"),
-            &owner.call(method.clone(), path, body).await.unwrap(),
-            &[404],
-        );
-        attempts += 1;
+    // By another event, the owner as well.
+    let owner_elsewhere = Intruder::new("the owner", &owner);
+    for intruder in intruders.iter().chain([&owner_elsewhere]) {
+        for (method, path, body) in &calls(elsewhere, held.hold_id.0, booking, "A-1-1")[..5] {
+            let what = format!("{} by another event: {method} {path}", intruder.who);
+            assert_refused(&what, &intruder.tries(method, path, body).await, &[404]);
+            attempts += 1;
+        }
     }
+    assert!(attempts >= ATTEMPTS_MIN, "{attempts}");
+    // By headers and parameters that are to change what is meant.
     let thief = &intruders[0].client;
     let path = format!("/api/v1/bookings/{booking}");
     for (name, value) in [
@@ -140,20 +144,43 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     ] {
         let answer = send(thief.request(Method::GET, &path).header(name, value)).await.unwrap();
         assert_refused(&format!("{name}: {value}"), &answer, &[404]);
-        attempts += 1;
     }
     for query in ["customer_id", "customer", "user_id", "owner", "as"] {
         let list = thief.get(&format!("/api/v1/bookings?{query}={customer}")).await.unwrap();
         assert_eq!(list.body["total"], 0, "{query}: {}", list.body);
-        attempts += 1;
     }
-    assert!(attempts >= ATTEMPTS_MIN, "{attempts}");
     assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // All of it is the owner's, as it was.
     let read = owner.get(&path).await.unwrap();
     assert_eq!((&read.body["status"], &read.body["payment_reference"]), (&json!("reserved"), &Value::Null));
     assert_eq!(owner.book_hold(event, held.hold_id).await.unwrap().status, 201);
     system.assert_nothing_crashed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_looks_like_nobodys_also_while_the_vault_is_away() {
+    let system = private().await;
+    let event = system.seat_event().await;
+    // One that knows the event already, and does not have to ask for it.
+    let replica = &system.ready.replicas[0];
+    let (owner, thief) = (system.guest().await.at(replica), system.guest().await.at(replica));
+    let held = hold(owner.hold_seats(event, &["A-1-1"]).await.unwrap());
+    system.stack.child(stack::Role::Vault).unwrap().signal(Signal::SIGSTOP);
+    let nobody = Uuid::now_v7();
+    let [theirs, nobodys] = [(held.hold_id.0, "A-1-1"), (nobody, "A-5-5")]
+        .map(|(hold, seat)| calls(event, hold, nobody, seat).into_iter().take(5));
+    let ask = async |(method, path, body): (Method, String, Value)| {
+        let answer = thief.call(method, &path, &body).await.unwrap();
+        (path, answer.status.as_u16(), answer.code().to_owned())
+    };
+    let answers = join_all(theirs.zip(nobodys).map(|(one, other)| join(ask(one), ask(other)))).await;
+    system.stack.child(stack::Role::Vault).unwrap().signal(Signal::SIGCONT);
+    for (theirs, nobodys) in &answers {
+        assert_eq!((theirs.1, &theirs.2), (nobodys.1, &nobodys.2), "{}", theirs.0);
+        assert!(matches!(theirs.1, 404 | 503), "{theirs:?}");
+    }
+    assert!(answers.iter().any(|(theirs, _)| theirs.1 == 503), "the vault is asked for one of them: {answers:?}");
+    assert_eq!(owner.book_hold(event, held.hold_id).await.unwrap().status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
