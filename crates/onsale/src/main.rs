@@ -6,10 +6,7 @@ use chassis::config::{self, SecretSetting};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use onsale::{audit, bench, demo, lab, stampede, token, up};
-
-/// What is not shown, even if it cannot be used; and may be in a file, named by the variable with `_FILE` behind it.
-const SECRETS: &[SecretSetting] = &[SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" }];
+use onsale::{audit, bench, demo, lab, stampede, target, token, up};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -57,10 +54,21 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What is asked for. Only a token takes a key, which may be in a file.
+/// What is asked for.
 fn command() -> Command {
-    let is_token = std::env::args().nth(1).is_some_and(|name| name == "token");
-    config::parse::<Arguments>(if is_token { SECRETS } else { &[] }).command
+    let name = std::env::args().nth(1).unwrap_or_default();
+    config::parse::<Arguments>(secrets_of(&name)).command
+}
+
+/// What a command takes that is not shown, even if it cannot be used; and may be in a file, named by the variable with `_FILE`
+/// behind it.
+fn secrets_of(command: &str) -> &'static [SecretSetting] {
+    match command {
+        "token" => token::SECRETS,
+        "stampede" => target::SECRETS,
+        "audit" => target::DOOR_SECRETS,
+        _ => &[],
+    }
 }
 
 /// Ctrl-C, or SIGTERM.

@@ -1,8 +1,12 @@
 //! `onsale token`: signs tokens with the key the gatekeepers check them with.
 
+use chassis::config::SecretSetting;
 use chassis::token::{Identity, Role, TokenKeys};
 use contract::CustomerId;
 use jiff::{SignedDuration, Timestamp};
+
+/// What is not shown, even if it cannot be used, and may be in a file.
+pub const SECRETS: &[SecretSetting] = &[SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" }];
 
 /// What the token says.
 #[derive(clap::Args)]

@@ -9,8 +9,8 @@ use crate::children::{Children, Report, Role};
 use crate::secrets::write_private;
 use crate::stack::Reporter;
 
-/// Written when all is ready, and again whenever a process id changes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Written when all is ready, and again whenever a process id changes. Has secrets in it, so it is never shown.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct ReadyFile {
     /// nginx: where clients go.
     pub url: String,

@@ -2,8 +2,8 @@
 
 use stack::ReadyFile;
 
-/// Addresses and credentials of a running system.
-#[derive(Debug, Clone)]
+/// Addresses and credentials of a running system; not to be shown.
+#[derive(Clone)]
 pub struct Target {
     /// Its front door: `http://host:port`.
     pub url: String,
@@ -14,7 +14,7 @@ pub struct Target {
 }
 
 /// Where the truth is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Stores {
     /// `postgres://…`; of several servers, whichever takes writes.
     pub postgres: String,

@@ -83,7 +83,7 @@ pub struct ApiKeys {
 }
 
 /// The reply to `POST /api-keys`, and to its repetition with the same Idempotency-Key: nothing else shows the key.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct FreshApiKey {
     /// What is kept of it.
     #[serde(flatten)]

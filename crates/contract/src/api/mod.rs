@@ -34,7 +34,7 @@ use utoipa::ToSchema;
 use crate::ids::CustomerId;
 
 /// `POST /sessions`.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Session {
     /// The guest's id, the subject of the token.
     pub customer_id: CustomerId,

@@ -149,4 +149,10 @@ async fn the_exit_status_tells_the_verdict() {
     back.unwrap();
     let (status, audit) = onsale(&ready, &["audit"]);
     assert_eq!((status, &audit["verdict"]), (0, &Value::from("ok")), "all events: {audit}");
+    // By its address, and a token in a file.
+    let token = folder.path().join("token");
+    std::fs::write(&token, format!("{}\n", system.ready.admin_token)).unwrap();
+    let mut by_url = Command::new(env!("CARGO_BIN_EXE_onsale"));
+    by_url.args(["audit", "--url", &system.ready.url]).env("ONSALE_ADMIN_TOKEN_FILE", &token);
+    assert_eq!(by_url.status().unwrap().code(), Some(0));
 }
