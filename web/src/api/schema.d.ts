@@ -827,7 +827,27 @@ export interface components {
             /** @description Tiers whose number changed. */
             tiers?: components["schemas"]["LiveTier"][];
         };
-        /** @description From the server. */
+        /**
+         * @description From the server.
+         * @example {
+         *       "epoch": 3,
+         *       "previous": 511,
+         *       "seats": {
+         *         "h": [
+         *           11,
+         *           12
+         *         ]
+         *       },
+         *       "sequence": 512,
+         *       "tiers": [
+         *         {
+         *           "available": 1204,
+         *           "tier_id": "0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c02"
+         *         }
+         *       ],
+         *       "type": "delta"
+         *     }
+         */
         LiveMessage: (components["schemas"]["LiveSnapshot"] & {
             /** @enum {string} */
             type: "snapshot";
@@ -838,7 +858,12 @@ export interface components {
             /** @enum {string} */
             type: "rebuilding";
         };
-        /** @description From the client. */
+        /**
+         * @description From the client.
+         * @example {
+         *       "type": "resync"
+         *     }
+         */
         LiveRequest: {
             /** @enum {string} */
             type: "resync";
@@ -1683,7 +1708,7 @@ export interface operations {
             /** @description All keys without their secrets, the newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1698,7 +1723,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1713,7 +1738,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1728,7 +1753,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1743,7 +1768,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1758,7 +1783,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1775,7 +1800,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1790,7 +1815,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1841,7 +1866,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1858,7 +1883,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1875,7 +1900,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1892,7 +1917,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1909,7 +1934,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1928,7 +1953,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1945,7 +1970,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1962,7 +1987,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1979,7 +2004,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1996,7 +2021,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2015,7 +2040,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2032,7 +2057,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2064,7 +2089,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The key */
+                /**
+                 * @description The key
+                 * @example 0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05
+                 */
                 key_id: components["schemas"]["ApiKeyId"];
             };
             cookie?: never;
@@ -2074,7 +2102,7 @@ export interface operations {
             /** @description Revoked; within two seconds it works nowhere */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2087,7 +2115,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2102,7 +2130,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2117,7 +2145,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2132,7 +2160,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2147,7 +2175,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2162,7 +2190,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2179,7 +2207,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2194,7 +2222,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2249,7 +2277,7 @@ export interface operations {
             /** @description Entries that fit, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2264,7 +2292,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2279,7 +2307,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2294,7 +2322,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2309,7 +2337,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2324,7 +2352,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2341,7 +2369,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2356,7 +2384,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2400,7 +2428,7 @@ export interface operations {
             /** @description A page of the caller's bookings, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2415,7 +2443,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2430,7 +2458,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2445,7 +2473,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2460,7 +2488,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2477,7 +2505,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2492,7 +2520,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2545,7 +2573,7 @@ export interface operations {
                     "Idempotent-Replayed"?: string;
                     /** @description Where the booking is read. */
                     Location?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2562,7 +2590,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2579,7 +2607,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2596,7 +2624,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2613,7 +2641,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2632,7 +2660,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2649,7 +2677,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2666,7 +2694,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2683,7 +2711,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2700,7 +2728,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2719,7 +2747,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2736,7 +2764,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2768,7 +2796,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The booking */
+                /**
+                 * @description The booking
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 booking_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -2778,7 +2809,7 @@ export interface operations {
             /** @description The booking */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2793,7 +2824,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2808,7 +2839,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2823,7 +2854,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2838,7 +2869,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2853,7 +2884,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2870,7 +2901,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2885,7 +2916,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2923,7 +2954,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The booking */
+                /**
+                 * @description The booking
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 booking_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -2935,7 +2969,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2952,7 +2986,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2969,7 +3003,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2986,7 +3020,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3003,7 +3037,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3022,7 +3056,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3039,7 +3073,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3056,7 +3090,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3073,7 +3107,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3092,7 +3126,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3109,7 +3143,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3147,7 +3181,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The booking */
+                /**
+                 * @description The booking
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 booking_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -3163,7 +3200,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3180,7 +3217,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3197,7 +3234,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3214,7 +3251,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3231,7 +3268,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3250,7 +3287,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3267,7 +3304,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3284,7 +3321,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3301,7 +3338,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3318,7 +3355,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3337,7 +3374,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3354,7 +3391,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3393,7 +3430,7 @@ export interface operations {
             /** @description A page of events, those that are over last */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3408,7 +3445,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3423,7 +3460,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3438,7 +3475,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3455,7 +3492,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3470,7 +3507,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3521,7 +3558,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3538,7 +3575,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3555,7 +3592,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3572,7 +3609,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3589,7 +3626,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3608,7 +3645,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3625,7 +3662,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3642,7 +3679,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3659,7 +3696,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3678,7 +3715,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3695,7 +3732,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3722,7 +3759,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -3732,7 +3772,7 @@ export interface operations {
             /** @description The event with what is left */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3747,7 +3787,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3762,7 +3802,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3777,7 +3817,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3792,7 +3832,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3809,7 +3849,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3824,7 +3864,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3856,7 +3896,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -3870,7 +3913,7 @@ export interface operations {
             /** @description The event as changed */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3885,7 +3928,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3900,7 +3943,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3915,7 +3958,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3930,7 +3973,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3945,7 +3988,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3960,7 +4003,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3975,7 +4018,7 @@ export interface operations {
             /** @description `limit_exceeded`: Limit exceeded. */
             422: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3990,7 +4033,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4007,7 +4050,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4022,7 +4065,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4054,7 +4097,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -4064,7 +4110,7 @@ export interface operations {
             /** @description Attempts by how they ended */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4079,7 +4125,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4094,7 +4140,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4109,7 +4155,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4124,7 +4170,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4139,7 +4185,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4154,7 +4200,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4171,7 +4217,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4186,7 +4232,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4218,7 +4264,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -4228,7 +4277,7 @@ export interface operations {
             /** @description Where every ticket is */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4243,7 +4292,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4258,7 +4307,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4273,7 +4322,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4288,7 +4337,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4303,7 +4352,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4318,7 +4367,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4335,7 +4384,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4350,7 +4399,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4388,7 +4437,10 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -4404,7 +4456,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4421,7 +4473,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4438,7 +4490,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4455,7 +4507,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4472,7 +4524,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4491,7 +4543,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4508,7 +4560,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4525,7 +4577,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4542,7 +4594,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4561,7 +4613,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4578,7 +4630,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4610,9 +4662,15 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
-                /** @description The hold */
+                /**
+                 * @description The hold
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 hold_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -4622,7 +4680,7 @@ export interface operations {
             /** @description The hold */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4637,7 +4695,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4652,7 +4710,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4667,7 +4725,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4682,7 +4740,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4699,7 +4757,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4714,7 +4772,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4731,7 +4789,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4746,7 +4804,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4778,9 +4836,15 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
-                /** @description The hold */
+                /**
+                 * @description The hold
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 hold_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -4790,7 +4854,7 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4803,7 +4867,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4818,7 +4882,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4833,7 +4897,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4848,7 +4912,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4865,7 +4929,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4880,7 +4944,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4897,7 +4961,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4912,7 +4976,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4950,9 +5014,15 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
-                /** @description The hold */
+                /**
+                 * @description The hold
+                 * @example 0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03
+                 */
                 hold_id: components["schemas"]["ReservationId"];
             };
             cookie?: never;
@@ -4964,7 +5034,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4981,7 +5051,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4998,7 +5068,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5015,7 +5085,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5032,7 +5102,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5051,7 +5121,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5068,7 +5138,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5085,7 +5155,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5104,7 +5174,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5121,7 +5191,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5148,7 +5218,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -5158,7 +5231,7 @@ export interface operations {
             /** @description A WebSocket of LiveMessage; takes LiveRequest */
             101: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5171,7 +5244,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5186,7 +5259,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5201,7 +5274,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5216,7 +5289,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5233,7 +5306,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5248,7 +5321,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5275,7 +5348,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -5287,7 +5363,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5304,7 +5380,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5317,7 +5393,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5332,7 +5408,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5347,7 +5423,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5362,7 +5438,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5379,7 +5455,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5394,7 +5470,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5421,7 +5497,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -5431,7 +5510,7 @@ export interface operations {
             /** @description The state of every seat */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5446,7 +5525,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5461,7 +5540,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5476,7 +5555,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5491,7 +5570,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5508,7 +5587,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5523,7 +5602,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5561,9 +5640,15 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
-                /** @description The label, as in A-1-12 */
+                /**
+                 * @description The label, as in A-1-12
+                 * @example A-1-12
+                 */
                 seat: string;
             };
             cookie?: never;
@@ -5575,7 +5660,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5592,7 +5677,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5609,7 +5694,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5626,7 +5711,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5643,7 +5728,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5662,7 +5747,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5679,7 +5764,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5696,7 +5781,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5715,7 +5800,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5732,7 +5817,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5770,9 +5855,15 @@ export interface operations {
                 "Onsale-Visitor"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
-                /** @description The label, as in A-1-12 */
+                /**
+                 * @description The label, as in A-1-12
+                 * @example A-1-12
+                 */
                 seat: string;
             };
             cookie?: never;
@@ -5784,7 +5875,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5799,7 +5890,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5816,7 +5907,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5833,7 +5924,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5850,7 +5941,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5869,7 +5960,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5886,7 +5977,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5903,7 +5994,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5922,7 +6013,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5939,7 +6030,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5971,7 +6062,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -5981,7 +6075,7 @@ export interface operations {
             /** @description A page of available seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5996,7 +6090,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6011,7 +6105,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6026,7 +6120,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6041,7 +6135,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6058,7 +6152,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6073,7 +6167,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6105,7 +6199,10 @@ export interface operations {
                 "X-Request-Id"?: string;
             };
             path: {
-                /** @description The event */
+                /**
+                 * @description The event
+                 * @example 0199f3a0-5b1c-7c4e-9a53-2f6d1b7e8c01
+                 */
                 event_id: components["schemas"]["EventId"];
             };
             cookie?: never;
@@ -6115,7 +6212,7 @@ export interface operations {
             /** @description A page of all seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6130,7 +6227,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6145,7 +6242,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6160,7 +6257,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6175,7 +6272,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6192,7 +6289,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6207,7 +6304,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6246,7 +6343,7 @@ export interface operations {
             /** @description What the caller has told of themselves */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6261,7 +6358,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6276,7 +6373,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6291,7 +6388,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6306,7 +6403,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6321,7 +6418,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6338,7 +6435,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6353,7 +6450,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6396,7 +6493,7 @@ export interface operations {
             /** @description Kept */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6409,7 +6506,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6424,7 +6521,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6439,7 +6536,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6454,7 +6551,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6469,7 +6566,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6486,7 +6583,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6501,7 +6598,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6540,7 +6637,7 @@ export interface operations {
             /** @description Forgotten, or never there */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6553,7 +6650,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6568,7 +6665,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6583,7 +6680,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6598,7 +6695,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6615,7 +6712,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6630,7 +6727,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6664,7 +6761,7 @@ export interface operations {
             /** @description A token for a new guest */
             201: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6679,7 +6776,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6694,7 +6791,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6709,7 +6806,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6726,7 +6823,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6741,7 +6838,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back; absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;

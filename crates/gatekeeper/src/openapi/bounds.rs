@@ -6,6 +6,7 @@ use contract::seat::{ROWS_MAX, SECTION_NAME_LEN_MAX};
 use contract::values::{CAPACITY_MAX, PRICE_MINOR_MAX, QUANTITY_MAX};
 use serde_json::{Value, json};
 
+use super::examples;
 use crate::handlers::{LIMIT_MAX, PAGE_MAX};
 
 /// No control characters.
@@ -79,10 +80,15 @@ fn there(mut field: Value) -> Value {
     }
 }
 
-/// Enters them into an operation's parameters.
+/// Enters them into an operation's parameters, and what a path's look like.
 pub(super) fn of_parameters(operation: &mut Value) {
     let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
     for parameter in parameters {
+        if parameter["in"] == "path"
+            && let Some(example) = parameter["name"].as_str().and_then(examples::of_path)
+        {
+            parameter["example"] = example.into();
+        }
         let bounds = match parameter["name"].as_str() {
             Some("page") => json!({ "minimum": 1, "maximum": PAGE_MAX, "default": 1 }),
             Some("limit") if parameter["schema"].get("maximum").is_none() => {

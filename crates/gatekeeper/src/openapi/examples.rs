@@ -8,11 +8,12 @@ const RID: &str = "0199f3a1-02d4-7a6b-8f10-6c2e9d4b5a03";
 const CUSTOMER: &str = "7d9f0c1e-4b2a-4e63-9c58-1a7e3f5b2d04";
 const KEY: &str = "0199f3a2-9e07-7d15-b3c4-8a1f6e0d7c05";
 
-/// Every schema that is somebody's body, with one that is sound.
+/// Every schema that is somebody's body, or a message of the live feed, with one that is sound.
 #[must_use]
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = requests();
     all.extend(replies());
+    all.extend(live());
     all
 }
 
@@ -92,6 +93,24 @@ fn replies() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What the live feed sends and hears.
+fn live() -> Vec<(&'static str, Value)> {
+    let delta = json!({ "type": "delta", "epoch": 3, "previous": 511, "sequence": 512, "seats": { "h": [11, 12] },
+        "tiers": [{ "tier_id": TIER, "available": 1_204 }] });
+    vec![("LiveMessage", delta), ("LiveRequest", json!({ "type": "resync" }))]
+}
+
+/// What a path has in the place of a parameter.
+pub(super) fn of_path(parameter: &str) -> Option<&'static str> {
+    match parameter {
+        "event_id" => Some(EVENT),
+        "booking_id" | "hold_id" => Some(RID),
+        "seat" => Some("A-1-12"),
+        "key_id" => Some(KEY),
+        _ => None,
+    }
+}
+
 /// Enters them into the schemas.
 pub(super) fn enter(api: &mut Value) {
     for (schema, example) in all() {
@@ -108,6 +127,7 @@ mod tests {
         ActivityView, ApiKeys, AuditView, BookingView, Confirmation, EventChange, EventView, FreshApiKey, HoldView,
         LogPage, NewApiKey, NewBooking, NewEvent, NewHold, Page, Profile, SeatMap, SeatStates, Session, TicketView,
     };
+    use contract::live::{LiveMessage, LiveRequest};
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
@@ -138,6 +158,8 @@ mod tests {
                     serde_json::from_value::<Profile>(example.clone()).unwrap().validate().unwrap();
                     is::<Profile>(example);
                 }
+                "LiveMessage" => is::<LiveMessage>(example),
+                "LiveRequest" => is::<LiveRequest>(example),
                 "Session" => is::<Session>(example),
                 "Page_EventView" => is::<Page<EventView>>(example),
                 "EventView" => is::<EventView>(example),

@@ -148,6 +148,10 @@ mod tests {
             assert!(responses.keys().all(|status| status != "default"), "{name}");
             assert!(["400", "413", "429", "500", "503"].iter().all(|status| responses.contains_key(*status)), "{name}");
             assert_eq!(operation.get("security").is_some(), responses.contains_key("401"), "{name}");
+            let parameters = operation["parameters"].as_array().unwrap();
+            for parameter in parameters.iter().filter(|parameter| parameter["required"] == true) {
+                assert!(parameter["example"].is_string(), "{name}: {parameter}");
+            }
             let bodies = responses.values().chain(operation.get("requestBody"));
             for schema in bodies.filter_map(|body| body["content"]["application/json"].get("schema")) {
                 let named = schema["$ref"].as_str().or_else(|| schema["items"]["$ref"].as_str());
@@ -156,6 +160,9 @@ mod tests {
                 let schema = &schemas[named.rsplit('/').next().unwrap()];
                 assert!(schema.get("examples").is_some(), "{name}: {named}");
             }
+        }
+        for message in ["LiveMessage", "LiveRequest"] {
+            assert!(schemas[message].get("examples").is_some(), "{message}");
         }
     }
 
