@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair,
+};
 use aws_lc_rs::{encoding, rsa};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -15,6 +18,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use stack::Client;
 
+use crate::bad_input::traces;
 use crate::support::{Private, SOON, eventually, private_with};
 
 /// An issuer's signing key.
@@ -32,10 +36,21 @@ impl Key {
         Self { kid, algorithm: Algorithm::RS256, signing: EncodingKey::from_rsa_der(&pkcs1(der.as_ref())) }
     }
 
+    fn rsa_pss(kid: &'static str) -> Self {
+        Self { algorithm: Algorithm::PS256, ..Self::rsa(kid) }
+    }
+
     fn ec(kid: &'static str) -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let der = pair.to_pkcs8v1().unwrap();
-        Self { kid, algorithm: Algorithm::ES256, signing: EncodingKey::from_ec_der(der.as_ref()) }
+        Self::on_curve(kid, Algorithm::ES256, &ECDSA_P256_SHA256_FIXED_SIGNING)
+    }
+
+    fn ec_384(kid: &'static str) -> Self {
+        Self::on_curve(kid, Algorithm::ES384, &ECDSA_P384_SHA384_FIXED_SIGNING)
+    }
+
+    fn on_curve(kid: &'static str, algorithm: Algorithm, curve: &'static EcdsaSigningAlgorithm) -> Self {
+        let der = EcdsaKeyPair::generate(curve).unwrap().to_pkcs8v1().unwrap();
+        Self { kid, algorithm, signing: EncodingKey::from_ec_der(der.as_ref()) }
     }
 
     fn ed(kid: &'static str) -> Self {
@@ -154,7 +169,7 @@ async fn known_everywhere(system: &Private, token: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_an_issuer_are_checked_by_the_keys_it_publishes() {
-    let keys = [Key::rsa("rsa"), Key::ec("ec"), Key::ed("ed")];
+    let keys = [Key::rsa("rsa"), Key::ec("ec"), Key::ed("ed"), Key::rsa_pss("pss"), Key::ec_384("384")];
     let issuer = issuer(&keys.iter().collect::<Vec<_>>()).await;
     let system = system(&issuer).await;
     let (event, tier) = system.tier_event(100).await;
@@ -193,6 +208,7 @@ async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
     let system = system(&issuer).await;
     let good = claims(&issuer, "somebody", "onsale-admin");
     known_everywhere(&system, &key.sign(&good)).await;
+    let before = traces(&system).await;
     let now = Timestamp::now().as_second();
     let with = |field: &str, value: Value| {
         let mut claims = good.clone();
@@ -237,6 +253,8 @@ async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
         assert_eq!(status(&system, token).await, 401, "{what}");
     }
     assert_eq!(status(&system, &signed).await, 200, "what they are made of is good");
+    assert_eq!(traces(&system).await, before, "neither a key nor a row");
+    system.assert_nothing_crashed();
 }
 
 #[tokio::test(flavor = "multi_thread")]

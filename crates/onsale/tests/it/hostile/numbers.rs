@@ -6,6 +6,8 @@ use super::{assert_refused, raw};
 use crate::bad_input::traces;
 use crate::support::private;
 
+/// Numbers there must be at least.
+const EDGES_MIN: usize = 60;
 /// Texts in place of a number that is to be 1 to 10, and what they are answered with.
 const QUANTITIES: [(&str, u16); 55] = [
     ("0", 400),
@@ -91,6 +93,7 @@ async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
     let (event, tier) = system.tier_event(10).await;
     let guest = system.guest().await;
     let before = traces(&system).await;
+    let mut edges = QUANTITIES.len() + PAGES.len();
     for (text, status) in QUANTITIES {
         let booking = format!(r#"{{"event_id":"{event}","tier_id":"{tier}","quantity":{text}}}"#);
         assert_refused(&booking, &raw(&guest, Method::POST, "/api/v1/bookings", booking.clone()).await, &[status]);
@@ -112,6 +115,7 @@ async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
             &raw(&guest, Method::POST, "/api/v1/bookings", booking.clone()).await,
             &[400],
         );
+        edges += 1;
     }
     // A field twice is none of the two.
     for (one, other) in [("1", "1"), ("1", "11"), ("0", "1"), ("1", "\"1\""), ("null", "1")] {
@@ -120,6 +124,7 @@ async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
         let escaped =
             format!(r#"{{"event_id":"{event}","tier_id":"{tier}","quantity":{one},"quantit\u0079":{other}}}"#);
         assert_refused(&escaped, &raw(&guest, Method::POST, "/api/v1/bookings", escaped.clone()).await, &[400]);
+        edges += 2;
     }
     for text in PAGES {
         for path in ["/api/v1/events?page=", "/api/v1/bookings?limit=", "/api/v1/bookings?page=1&limit="] {
@@ -137,8 +142,10 @@ async fn numbers_at_their_edges_are_refused_and_leave_no_trace() {
                 r#"{{"name":"x","venue":"y","starts_at":"2036-01-01T00:00:00Z","ends_at":"2036-01-02T00:00:00Z","on_sale_at":"2026-01-01T00:00:00Z","currency":"EUR","tiers":[{{"name":"T",{other},"{field}":{text}}}]}}"#
             );
             assert_refused(&new, &raw(&system.admin, Method::POST, "/api/v1/events", new.clone()).await, &[400]);
+            edges += 1;
         }
     }
+    assert!(edges >= EDGES_MIN, "{edges}");
     assert_eq!(traces(&system).await, before, "neither a key nor a row");
     // The same requests with a number that is one are good.
     for text in ["1", "1.0", "1e0", "10e-1"] {

@@ -283,10 +283,18 @@ async fn what_is_hidden_in_a_request_is_never_carried_out() {
 async fn what_is_no_request_gets_no_more_than_a_problem() {
     let system = private().await;
     let (event, tier) = system.tier_event(1_000).await;
-    let hidden = Hidden::of(&token(&system).await, event, tier);
+    let token = token(&system).await;
+    let hidden = Hidden::of(&token, event, tier);
     let address = system.ready.url.trim_start_matches("http://").to_owned();
     let lines = lines(&hidden);
     assert!(lines.len() >= 30);
+    // What a purchase of this customer's leaves behind, once there has been one.
+    let buyer = system.admin.with_token(&token);
+    assert_eq!(buyer.buy(event, tier, 1).await.unwrap().status, 201);
+    let first = traces(&system).await;
+    assert_eq!(buyer.buy(event, tier, 1).await.unwrap().status, 201);
+    let before = traces(&system).await;
+    let rows_of_one = before.1 - first.1;
     let mut accepted = Vec::new();
     for Attack { name, bytes } in &lines {
         let answer = exchange(&address, bytes).await;
@@ -304,7 +312,9 @@ async fn what_is_no_request_gets_no_more_than_a_problem() {
     }
     // Of what is taken all the same, each is the one purchase that its sender meant; of the rest there is no trace.
     assert_eq!(accepted, LENIENT);
-    assert_eq!(system.bookings(event).await, i64::try_from(LENIENT.len()).unwrap());
+    let served = i64::try_from(LENIENT.len()).unwrap();
+    assert_eq!(system.bookings(event).await, 2 + served);
+    assert_eq!(traces(&system).await, (before.0, before.1 + served * rows_of_one));
     // And everybody else is served as ever.
     assert_eq!(system.guest().await.buy(event, tier, 1).await.unwrap().status, 201);
     system.assert_nothing_crashed();
