@@ -47,11 +47,21 @@ impl fmt::Debug for Secret {
 /// The settings of this process. Ends it with a message where they make no sense.
 #[must_use]
 pub fn parse<C: clap::Parser>(secrets: &[SecretSetting]) -> C {
+    let given: Vec<OsString> = env::args_os().collect();
     let from_files = match read_files(secrets) {
         Ok(arguments) => arguments,
+        // Whoever only asks what there is to say needs none.
+        Err(_) if given.iter().any(|argument| argument == "--help" || argument == "-h") => Vec::new(),
         Err(why) => clap::Error::raw(ErrorKind::Io, format!("{why}\n")).exit(),
     };
-    C::try_parse_from(env::args_os().chain(from_files)).unwrap_or_else(|error| without_secrets(error, secrets).exit())
+    C::try_parse_from(with(given, from_files)).unwrap_or_else(|error| without_secrets(error, secrets).exit())
+}
+
+/// The arguments that were given and those from files, which are settings: so they come before `--`, after which nothing is.
+fn with(mut given: Vec<OsString>, from_files: Vec<OsString>) -> Vec<OsString> {
+    let end = given.iter().position(|argument| argument == "--").unwrap_or(given.len());
+    given.splice(end..end, from_files);
+    given
 }
 
 /// Secrets in files as further arguments. They are seen by this process alone.
@@ -78,14 +88,15 @@ fn read_files(secrets: &[SecretSetting]) -> Result<Vec<OsString>, String> {
 /// The same error without the value: clap shows what it cannot use.
 #[must_use]
 pub fn without_secrets(mut error: clap::Error, secrets: &[SecretSetting]) -> clap::Error {
-    let is_secret = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(shown)) => {
-            secrets.iter().any(|secret| shown.split([' ', '=']).next() == Some(&format!("--{}", secret.flag)))
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return error };
+    let flag = shown.split([' ', '=']).next().unwrap_or_default().to_owned();
+    if secrets.iter().any(|secret| flag.strip_prefix("--") == Some(secret.flag)) {
+        if error.get(ContextKind::InvalidValue).is_some() {
+            error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".into()));
+        } else {
+            // One that is not wanted there, as a whole.
+            error.insert(ContextKind::InvalidArg, ContextValue::String(flag));
         }
-        _ => false,
-    };
-    if is_secret && error.get(ContextKind::InvalidValue).is_some() {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".into()));
     }
     error
 }
@@ -99,5 +110,29 @@ mod tests {
         let secret: Secret = "redis://:password@host/".parse().unwrap();
         assert_eq!(format!("{secret:?}"), "Secret(redacted)");
         assert_eq!(secret.expose(), "redis://:password@host/");
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Settings {
+        #[arg(long)]
+        token_key: Option<Secret>,
+    }
+
+    #[test]
+    fn what_is_in_files_is_a_setting_wherever_the_arguments_end_and_is_shown_by_no_error() {
+        use clap::Parser as _;
+
+        let secrets = [SecretSetting { flag: "token-key", variable: "ONSALE_TOKEN_KEY" }];
+        let from_file = || vec![OsString::from("--token-key=hush")];
+        let arguments = |given: &[&str]| with(given.iter().map(OsString::from).collect(), from_file());
+        for given in [&["x"][..], &["x", "--"]] {
+            let settings = Settings::try_parse_from(arguments(given)).unwrap();
+            assert_eq!(settings.token_key.unwrap().expose(), "hush");
+        }
+        for wrong in [&["x", "--token-key=hush"][..], &["x", "--", "y"], &["x", "y"], &["x", "--", "--token-key=hush"]]
+        {
+            let error = without_secrets(Settings::try_parse_from(arguments(wrong)).unwrap_err(), &secrets);
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
     }
 }

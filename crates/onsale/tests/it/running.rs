@@ -239,6 +239,10 @@ async fn secrets_come_from_files_and_are_never_shown() {
     assert!(said.contains("ONSALE_TOKEN_KEY and ONSALE_TOKEN_KEY_FILE are both set"), "{said}");
     let said = refused(&mut gatekeeper(&folder.path().join("nowhere")));
     assert!(said.contains("nowhere cannot be read"), "{said}");
+    let said = refused(gatekeeper(&file("key", &key)).args(["--", "--token-key=hush-hush"]));
+    assert!(!said.contains(&key) && !said.contains("hush-hush"), "{said}");
+    let mut help = gatekeeper(&folder.path().join("nowhere"));
+    assert!(help.arg("--help").output().unwrap().status.success(), "help needs no secret");
 }
 
 #[test]
