@@ -37,8 +37,8 @@ pub(super) enum Ask {
     Granted(u32),
     /// Wait.
     Refused(Refusal),
-    /// Redis has to be asked for what is missing, by whoever holds the lock.
-    Draw { turn: Arc<tokio::sync::Mutex<()>>, missing: u32 },
+    /// Redis has to be asked, by whoever holds this lock.
+    Draw(Arc<tokio::sync::Mutex<()>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,9 +99,21 @@ impl Accounts {
         self.with(charge, now, |account| account.ask(charge, now))
     }
 
-    /// Enters what came of a draw, and takes the tokens from it. Without an answer the request is let through.
-    pub(super) fn drawn(&self, charge: Charge, drawn: Option<Drawn>, now: Instant) -> Result<u32, Refusal> {
-        self.with(charge, now, |account| account.enter(charge, drawn, now))
+    /// Takes what is at hand of the tokens, so that nobody else does while the rest is drawn; at least one is left to draw.
+    pub(super) fn take_at_hand(&self, charge: Charge, now: Instant) -> u32 {
+        self.with(charge, now, |account| account.take_at_hand(charge))
+    }
+
+    /// Enters what came of a draw of what was missing, besides what had been at hand, and takes the tokens from both. Without an answer
+    /// the request is let through.
+    pub(super) fn drawn(
+        &self,
+        charge: Charge,
+        at_hand: u32,
+        drawn: Option<Drawn>,
+        now: Instant,
+    ) -> Result<u32, Refusal> {
+        self.with(charge, now, |account| account.enter(charge, at_hand, drawn, now))
     }
 
     /// What was taken is at hand again, up to a share; says how much more goes back into the bucket.
@@ -137,7 +149,7 @@ impl Account {
     fn ask(&mut self, Charge { budget, tokens, .. }: Charge, now: Instant) -> Ask {
         let idle = now.saturating_duration_since(self.seen);
         if idle >= budget.window {
-            // The bucket is full without them.
+            // Nobody saves tokens beyond a full bucket, which it is by now unless they were spent elsewhere.
             self.drawn = 0;
         }
         let came_back = idle.as_secs_f64() / budget.interval().as_secs_f64();
@@ -159,32 +171,49 @@ impl Account {
         if self.is_open(now) {
             return Ask::Granted(self.spend(tokens));
         }
-        Ask::Draw { turn: self.turn.get_or_insert_default().clone(), missing: tokens - self.drawn }
+        Ask::Draw(self.turn.get_or_insert_default().clone())
+    }
+
+    fn take_at_hand(&mut self, Charge { tokens, .. }: Charge) -> u32 {
+        let at_hand = self.drawn.min(tokens - 1);
+        self.drawn -= at_hand;
+        at_hand
     }
 
     fn enter(
         &mut self,
         Charge { budget, tokens, .. }: Charge,
+        at_hand: u32,
         drawn: Option<Drawn>,
         now: Instant,
     ) -> Result<u32, Refusal> {
         let Some(drawn) = drawn else {
             self.open_until = Some(now + OPEN_TIME);
+            self.put_at_hand(budget, at_hand);
             return Ok(self.spend(tokens));
         };
-        self.drawn += drawn.granted;
-        self.left = f64::from(drawn.left.saturating_add(self.drawn).min(budget.tokens));
-        if self.drawn >= tokens {
-            self.drawn -= tokens;
+        let taken = at_hand.saturating_add(drawn.granted);
+        self.left = f64::from(drawn.left.saturating_add(taken).saturating_add(self.drawn).min(budget.tokens));
+        if taken >= tokens {
+            self.put_at_hand(budget, taken - tokens);
             return Ok(self.spend(tokens));
         }
+        let left = drawn.left.saturating_add(taken);
+        self.put_at_hand(budget, taken);
         // For all of them, since another replica has none at hand. Whatever Redis' clock says, an empty bucket is full again after
         // its window.
-        let wait = (drawn.wait + budget.interval() * self.drawn).min(budget.window);
+        let wait = (drawn.wait + budget.interval() * at_hand).min(budget.window);
         if tokens == 1 {
             self.refused_until = Some(now + wait);
         }
-        Err(Refusal { left: drawn.left.saturating_add(self.drawn), wait })
+        Err(Refusal { left, wait })
+    }
+
+    /// Says how many were too many.
+    fn put_at_hand(&mut self, budget: Budget, tokens: u32) -> u32 {
+        let at_hand = self.drawn.saturating_add(tokens);
+        self.drawn = at_hand.min(budget.share());
+        at_hand - self.drawn
     }
 
     fn give_back(&mut self, Charge { budget, tokens, .. }: Charge, now: Instant) -> u32 {
@@ -192,10 +221,9 @@ impl Account {
             // They were nobody's.
             return 0;
         }
-        let at_hand = self.drawn.saturating_add(tokens);
-        self.drawn = at_hand.min(budget.share());
+        self.refused_until = None;
         self.left = (self.left + f64::from(tokens)).min(budget.tokens.into());
-        at_hand - self.drawn
+        self.put_at_hand(budget, tokens)
     }
 
     fn is_open(&self, now: Instant) -> bool {
@@ -228,11 +256,11 @@ mod tests {
     fn a_tenth_is_lent_and_then_redis_decides() {
         let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         assert!(granted(&accounts, charge, now) && granted(&accounts, charge, now));
-        assert!(matches!(accounts.ask(charge, now), Ask::Draw { .. }));
+        assert!(matches!(accounts.ask(charge, now), Ask::Draw(_)));
         let some = Drawn { granted: 2, left: 18, wait: Duration::ZERO };
-        assert_eq!(accounts.drawn(charge, Some(some), now), Ok(19));
+        assert_eq!(accounts.drawn(charge, 0, Some(some), now), Ok(19));
         assert!(granted(&accounts, charge, now), "the second of the two");
-        assert!(matches!(accounts.ask(charge, now), Ask::Draw { .. }));
+        assert!(matches!(accounts.ask(charge, now), Ask::Draw(_)));
         assert!(granted(&accounts, one(), now), "another customer has an account of their own");
         let read = Charge { kind: Kind::Reads, ..charge };
         assert!(matches!(accounts.ask(read, now), Ask::Granted(_)), "and so has another kind");
@@ -242,21 +270,24 @@ mod tests {
     fn several_are_taken_all_at_once_or_not_at_all() {
         let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         let (two, nine) = (Charge { tokens: 2, ..charge }, Charge { tokens: 9, ..charge });
-        assert!(matches!(accounts.ask(nine, now), Ask::Draw { missing: 9, .. }), "more than a tenth");
+        assert!(matches!(accounts.ask(nine, now), Ask::Draw(_)), "more than a tenth");
+        assert_eq!(accounts.take_at_hand(nine, now), 0);
         let enough = Drawn { granted: 9, left: 6, wait: Duration::ZERO };
-        assert_eq!(accounts.drawn(nine, Some(enough), now), Ok(6));
+        assert_eq!(accounts.drawn(nine, 0, Some(enough), now), Ok(6));
         let too_few = Drawn { granted: 0, left: 6, wait: Duration::from_millis(1_500) };
-        assert_eq!(accounts.drawn(nine, Some(too_few), now), Err(Refusal { left: 6, wait: too_few.wait }));
+        assert_eq!(accounts.drawn(nine, 0, Some(too_few), now), Err(Refusal { left: 6, wait: too_few.wait }));
         assert!(granted(&accounts, two, now), "two are lent, and nobody is kept from them who wanted nine");
         // What is at hand is not asked for; but whoever is to come again is to find all of them, wherever that is.
         let shares = Drawn { granted: 2, left: 6, wait: Duration::ZERO };
-        assert_eq!(accounts.drawn(charge, Some(shares), now), Ok(7));
-        assert!(matches!(accounts.ask(nine, now), Ask::Draw { missing: 8, .. }));
+        assert_eq!(accounts.drawn(charge, 0, Some(shares), now), Ok(7));
+        assert_eq!(accounts.take_at_hand(nine, now), 1);
+        assert!(!granted(&accounts, charge, now), "nor is it anybody else's meanwhile");
         let wait = too_few.wait + charge.budget.interval();
-        assert_eq!(accounts.drawn(nine, Some(too_few), now), Err(Refusal { left: 7, wait }));
+        assert_eq!(accounts.drawn(nine, 1, Some(too_few), now), Err(Refusal { left: 7, wait }));
+        assert_eq!(accounts.take_at_hand(nine, now), 1);
         let rest = Drawn { granted: 8, left: 0, wait: Duration::ZERO };
-        assert_eq!(accounts.drawn(nine, Some(rest), now), Ok(0));
-        assert!(matches!(accounts.ask(charge, now), Ask::Draw { missing: 1, .. }));
+        assert_eq!(accounts.drawn(nine, 1, Some(rest), now), Ok(0));
+        assert_eq!(accounts.take_at_hand(nine, now), 0);
     }
 
     #[test]
@@ -268,14 +299,16 @@ mod tests {
         assert_eq!(accounts.give_back(nine, now), 9);
         let refused = Drawn { granted: 0, left: 0, wait: charge.budget.interval() };
         assert!(granted(&accounts, charge, now) && granted(&accounts, charge, now));
-        assert!(accounts.drawn(charge, Some(refused), now).is_err());
-        assert_eq!(accounts.give_back(charge, now), 0);
+        assert!(accounts.drawn(charge, 0, Some(refused), now).is_err());
+        assert!(matches!(accounts.ask(charge, now), Ask::Refused(_)));
+        assert_eq!(accounts.give_back(Charge { tokens: 2, ..charge }, now), 0);
+        assert!(granted(&accounts, charge, now), "and then there is something again");
         // The two that are lent, and not the one that was at hand.
         let later = now + charge.budget.window;
         assert!(granted(&accounts, charge, later) && granted(&accounts, charge, later));
         assert!(!granted(&accounts, charge, later));
         // Nobody paid while all were let through.
-        assert!(accounts.drawn(nine, None, later).is_ok());
+        assert!(accounts.drawn(nine, 0, None, later).is_ok());
         assert_eq!(accounts.give_back(nine, later), 0);
         assert!(!granted(&accounts, charge, later + OPEN_TIME));
     }
@@ -293,7 +326,7 @@ mod tests {
     fn whoever_was_refused_is_so_until_the_time_is_over() {
         let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         let none = Drawn { granted: 0, left: 0, wait: Duration::from_millis(700) };
-        assert_eq!(accounts.drawn(charge, Some(none), now), Err(Refusal { left: 0, wait: none.wait }));
+        assert_eq!(accounts.drawn(charge, 0, Some(none), now), Err(Refusal { left: 0, wait: none.wait }));
         let later = now + Duration::from_millis(200);
         for (tokens, wait_ms) in [(1, 500), (9, 4_500)] {
             let Ask::Refused(refusal) = accounts.ask(Charge { tokens, ..charge }, later) else { panic!("{tokens}") };
@@ -306,10 +339,10 @@ mod tests {
     fn while_redis_cannot_be_asked_nobody_is_refused() {
         let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         while granted(&accounts, charge, now) {}
-        assert!(accounts.drawn(charge, None, now).is_ok());
+        assert!(accounts.drawn(charge, 0, None, now).is_ok());
         let nine = Charge { tokens: 9, ..charge };
         assert!((0..100).all(|_| granted(&accounts, charge, now) && granted(&accounts, nine, now)));
-        assert!(matches!(accounts.ask(charge, now + OPEN_TIME), Ask::Draw { .. }), "then it is tried again");
+        assert!(matches!(accounts.ask(charge, now + OPEN_TIME), Ask::Draw(_)), "then it is tried again");
     }
 
     #[test]

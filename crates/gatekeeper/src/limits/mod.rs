@@ -173,7 +173,7 @@ impl Limits {
             Ask::Granted(left) => Ok(left),
             Ask::Refused(refusal) => Err(refusal),
             // Boxed, or every request would be as large as one that asks Redis.
-            Ask::Draw { turn, .. } => Box::pin(self.draw(&turn, gate, charge)).await,
+            Ask::Draw(turn) => Box::pin(self.draw(&turn, gate, charge)).await,
         };
         Some(Word { charge, left })
     }
@@ -184,14 +184,16 @@ impl Limits {
         match self.accounts.ask(charge, Instant::now()) {
             Ask::Granted(left) => Ok(left),
             Ask::Refused(refusal) => Err(refusal),
-            Ask::Draw { missing, .. } => {
-                let drawn = draw_tokens::call(&gate.link, Charge { tokens: missing, ..charge }).await;
+            Ask::Draw(_) => {
+                let at_hand = self.accounts.take_at_hand(charge, Instant::now());
+                let missing = Charge { tokens: charge.tokens - at_hand, ..charge };
+                let drawn = draw_tokens::call(&gate.link, missing).await;
                 if let Err(error) = &drawn {
                     // Once a second for each account at most: after that nobody asks for as long.
                     self.metrics.limits_open.inc();
                     tracing::warn!(%error, kind = charge.kind.as_str(), "a budget cannot be asked; requests are let through");
                 }
-                self.accounts.drawn(charge, drawn.ok(), Instant::now())
+                self.accounts.drawn(charge, at_hand, drawn.ok(), Instant::now())
             }
         }
     }
