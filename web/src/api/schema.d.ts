@@ -1708,7 +1708,7 @@ export interface operations {
             /** @description All keys without their secrets, the newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1723,7 +1723,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1738,7 +1738,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1753,7 +1753,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1768,7 +1768,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1783,7 +1783,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1800,7 +1800,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1815,7 +1815,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1866,7 +1866,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1883,7 +1883,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1900,7 +1900,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1917,7 +1917,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1934,7 +1934,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1953,7 +1953,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1970,7 +1970,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -1987,7 +1987,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2004,7 +2004,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2021,7 +2021,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2040,7 +2040,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2057,7 +2057,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2102,7 +2102,7 @@ export interface operations {
             /** @description Revoked; within two seconds it works nowhere */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2115,7 +2115,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2130,7 +2130,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2145,7 +2145,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2160,7 +2160,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2175,7 +2175,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2190,7 +2190,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2207,7 +2207,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2222,7 +2222,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2277,7 +2277,7 @@ export interface operations {
             /** @description Entries that fit, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2292,7 +2292,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2307,7 +2307,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2322,7 +2322,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2337,7 +2337,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2352,7 +2352,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2369,7 +2369,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2384,7 +2384,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2428,7 +2428,7 @@ export interface operations {
             /** @description A page of the caller's bookings, newest first */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2443,7 +2443,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2458,7 +2458,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2473,7 +2473,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2488,7 +2488,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2505,7 +2505,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2520,7 +2520,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2573,7 +2573,7 @@ export interface operations {
                     "Idempotent-Replayed"?: string;
                     /** @description Where the booking is read. */
                     Location?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2590,7 +2590,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2607,7 +2607,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2624,7 +2624,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2641,7 +2641,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2660,7 +2660,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2677,7 +2677,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2694,7 +2694,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2711,7 +2711,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2728,7 +2728,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2747,7 +2747,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2764,7 +2764,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2809,7 +2809,7 @@ export interface operations {
             /** @description The booking */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2824,7 +2824,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2839,7 +2839,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2854,7 +2854,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2869,7 +2869,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2884,7 +2884,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2901,7 +2901,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2916,7 +2916,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2969,7 +2969,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -2986,7 +2986,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3003,7 +3003,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3020,7 +3020,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3037,7 +3037,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3056,7 +3056,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3073,7 +3073,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3090,7 +3090,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3107,7 +3107,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3126,7 +3126,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3143,7 +3143,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3200,7 +3200,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3217,7 +3217,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3234,7 +3234,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3251,7 +3251,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3268,7 +3268,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3287,7 +3287,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3304,7 +3304,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3321,7 +3321,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3338,7 +3338,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3355,7 +3355,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3374,7 +3374,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3391,7 +3391,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3430,7 +3430,7 @@ export interface operations {
             /** @description A page of events, those that are over last */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3445,7 +3445,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3460,7 +3460,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3475,7 +3475,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3492,7 +3492,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3507,7 +3507,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3558,7 +3558,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3575,7 +3575,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3592,7 +3592,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3609,7 +3609,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3626,7 +3626,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3645,7 +3645,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3662,7 +3662,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3679,7 +3679,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3696,7 +3696,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3715,7 +3715,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3732,7 +3732,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3772,7 +3772,7 @@ export interface operations {
             /** @description The event with what is left */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3787,7 +3787,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3802,7 +3802,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3817,7 +3817,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3832,7 +3832,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3849,7 +3849,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3864,7 +3864,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3913,7 +3913,7 @@ export interface operations {
             /** @description The event as changed */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3928,7 +3928,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3943,7 +3943,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3958,7 +3958,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3973,7 +3973,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -3988,7 +3988,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4003,7 +4003,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4018,7 +4018,7 @@ export interface operations {
             /** @description `limit_exceeded`: Limit exceeded. */
             422: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4033,7 +4033,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4050,7 +4050,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4065,7 +4065,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4110,7 +4110,7 @@ export interface operations {
             /** @description Attempts by how they ended */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4125,7 +4125,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4140,7 +4140,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4155,7 +4155,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4170,7 +4170,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4185,7 +4185,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4200,7 +4200,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4217,7 +4217,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4232,7 +4232,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4277,7 +4277,7 @@ export interface operations {
             /** @description Where every ticket is */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4292,7 +4292,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4307,7 +4307,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4322,7 +4322,7 @@ export interface operations {
             /** @description `forbidden`: Not permitted. */
             403: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4337,7 +4337,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4352,7 +4352,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4367,7 +4367,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4384,7 +4384,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4399,7 +4399,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4456,7 +4456,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4473,7 +4473,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4490,7 +4490,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4507,7 +4507,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4524,7 +4524,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4543,7 +4543,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4560,7 +4560,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4577,7 +4577,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4594,7 +4594,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4613,7 +4613,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4630,7 +4630,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4680,7 +4680,7 @@ export interface operations {
             /** @description The hold */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4695,7 +4695,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4710,7 +4710,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4725,7 +4725,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4740,7 +4740,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4757,7 +4757,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4772,7 +4772,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4789,7 +4789,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4804,7 +4804,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4854,7 +4854,7 @@ export interface operations {
             /** @description Released */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4867,7 +4867,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4882,7 +4882,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4897,7 +4897,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4912,7 +4912,7 @@ export interface operations {
             /** @description `hold_expired`: The hold has expired. `in_progress`: Already in progress. */
             409: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4929,7 +4929,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4944,7 +4944,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4961,7 +4961,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -4976,7 +4976,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5034,7 +5034,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5051,7 +5051,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5068,7 +5068,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5085,7 +5085,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5102,7 +5102,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5121,7 +5121,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5138,7 +5138,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5155,7 +5155,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5174,7 +5174,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5191,7 +5191,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5231,7 +5231,7 @@ export interface operations {
             /** @description A WebSocket of LiveMessage; takes LiveRequest */
             101: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5244,7 +5244,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5259,7 +5259,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5274,7 +5274,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5289,7 +5289,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5306,7 +5306,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5321,7 +5321,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5363,7 +5363,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5380,7 +5380,7 @@ export interface operations {
                 headers: {
                     /** @description Of the layout, which never changes. */
                     ETag?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5393,7 +5393,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5408,7 +5408,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5423,7 +5423,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5438,7 +5438,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5455,7 +5455,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5470,7 +5470,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5510,7 +5510,7 @@ export interface operations {
             /** @description The state of every seat */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5525,7 +5525,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5540,7 +5540,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5555,7 +5555,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5570,7 +5570,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5587,7 +5587,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5602,7 +5602,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5660,7 +5660,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5677,7 +5677,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5694,7 +5694,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5711,7 +5711,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5728,7 +5728,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5747,7 +5747,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5764,7 +5764,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5781,7 +5781,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5800,7 +5800,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5817,7 +5817,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5875,7 +5875,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5890,7 +5890,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5907,7 +5907,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5924,7 +5924,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5941,7 +5941,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5960,7 +5960,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5977,7 +5977,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -5994,7 +5994,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6013,7 +6013,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6030,7 +6030,7 @@ export interface operations {
                 headers: {
                     /** @description `true` on an answer that was given to this key before. */
                     "Idempotent-Replayed"?: string;
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6075,7 +6075,7 @@ export interface operations {
             /** @description A page of available seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6090,7 +6090,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6105,7 +6105,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6120,7 +6120,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6135,7 +6135,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6152,7 +6152,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6167,7 +6167,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6212,7 +6212,7 @@ export interface operations {
             /** @description A page of all seats */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6227,7 +6227,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6242,7 +6242,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6257,7 +6257,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6272,7 +6272,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6289,7 +6289,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6304,7 +6304,7 @@ export interface operations {
             /** @description `inventory_rebuilding`: The inventory is being rebuilt. `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6343,7 +6343,7 @@ export interface operations {
             /** @description What the caller has told of themselves */
             200: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6358,7 +6358,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6373,7 +6373,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6388,7 +6388,7 @@ export interface operations {
             /** @description `not_found`: Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6403,7 +6403,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6418,7 +6418,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6435,7 +6435,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6450,7 +6450,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6493,7 +6493,7 @@ export interface operations {
             /** @description Kept */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6506,7 +6506,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6521,7 +6521,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6536,7 +6536,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6551,7 +6551,7 @@ export interface operations {
             /** @description `unsupported_media_type`: The body must be application/json. */
             415: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6566,7 +6566,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6583,7 +6583,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6598,7 +6598,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6637,7 +6637,7 @@ export interface operations {
             /** @description Forgotten, or never there */
             204: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6650,7 +6650,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6665,7 +6665,7 @@ export interface operations {
             /** @description `unauthorized`: A valid bearer token is required. */
             401: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6680,7 +6680,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6695,7 +6695,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6712,7 +6712,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6727,7 +6727,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6761,7 +6761,7 @@ export interface operations {
             /** @description A token for a new guest */
             201: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6776,7 +6776,7 @@ export interface operations {
             /** @description `malformed`: The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6791,7 +6791,7 @@ export interface operations {
             /** @description `payload_too_large`: The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6806,7 +6806,7 @@ export interface operations {
             /** @description `too_many_requests`: Too many requests. */
             429: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6823,7 +6823,7 @@ export interface operations {
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;
@@ -6838,7 +6838,7 @@ export interface operations {
             /** @description `unavailable`: Temporarily unavailable. */
             503: {
                 headers: {
-                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused. */
+                    /** @description What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long. */
                     RateLimit?: string;
                     /** @description That budget: requests, and seconds in which they come back. */
                     "RateLimit-Policy"?: string;

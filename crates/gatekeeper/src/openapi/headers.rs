@@ -25,7 +25,7 @@ pub(super) fn enter(operation: &mut Value) {
         };
         let of_request = "What the request is called: in its problem, in the logs and in the audit log.";
         add(true, "X-Request-Id", of_request, "string");
-        let left = "What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, and where nginx refused.";
+        let left = "What is left of the tightest budget, and the seconds until all of it is back (for 429, until there is as much as was wanted); absent where limits are off, where nginx refused, and where the request took too long.";
         add(true, "RateLimit", left, "string");
         add(true, "RateLimit-Policy", "That budget: requests, and seconds in which they come back.", "string");
         let waits = matches!(status.as_str(), "409" | "429" | "503");
