@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus check-deploy check-sizes test-long unit check-api fuzz page dev types check-page test-page pictures stress stampede bench deny clean
+.PHONY: help up test lint check-lua check-sql check-nginx check-prometheus check-deploy check-sizes test-long unit check-api fuzz page dev types check-page test-page pictures stress stampede bench bench-quick deny clean
 
 # Test builds can be made to fail on purpose; releases cannot.
 FAULTS := gatekeeper/faults,vault/faults
@@ -26,7 +26,7 @@ test: ## everything that proves it: lints, documentation, unit, property, system
 	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-prometheus check-deploy check-page unit check-api test-page
 
 test-long: ## what takes longer: a thousand cases a call, a million for what reads, images' sizes, 10,000 requests a second (half an hour)
-	$(MAKE) --no-print-directory fuzz stampede check-sizes
+	$(MAKE) --no-print-directory fuzz stampede bench-quick check-sizes
 
 check-sizes: ## that each service stays under 60 MB beyond its image's base
 	cargo build --release --bins
@@ -109,6 +109,11 @@ bench: ## measure this machine's limits and how near to them Onsale comes; write
 	@scripts/setup.sh bench
 	cargo build --release --bins
 	target/release/onsale bench --json target/bench.json --report docs/BENCHMARKS.md $(ARGS)
+
+bench-quick: ## every ratio once, in under a minute, on the terminal alone
+	@scripts/setup.sh bench
+	cargo build --release --bins
+	timeout 60 target/release/onsale bench --quick $(ARGS)
 
 deny: ## licences, bans and sources of all dependencies (installs cargo-deny)
 	command -v cargo-deny > /dev/null || cargo install --locked cargo-deny

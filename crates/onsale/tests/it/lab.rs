@@ -47,6 +47,23 @@ async fn naive_strategies_oversell_and_the_others_sell_what_there_is() {
     assert!(svg.starts_with("<svg") && svg.contains("naive-transaction") && svg.ends_with("</svg>\n"));
 }
 
+#[test]
+fn the_lab_writes_its_table_and_draws_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let [json, svg] = ["lab.json", "lab.svg"].map(|name| folder.path().join(name));
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_onsale"));
+    lab.args(["lab", "--strategies", "atomic-update", "--capacity", "5", "--clients", "5", "--seconds", "1"]);
+    let output = lab.arg("--json").arg(&json).arg("--svg").arg(&svg).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("atomic-update"));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    assert_eq!(
+        (&report["strategies"][0]["name"], &report["strategies"][0]["sold"]),
+        (&"atomic-update".into(), &5.into())
+    );
+    assert!(std::fs::read_to_string(svg).unwrap().contains("atomic-update"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lab_speaks_as_the_reference_systems_do_and_only_an_administrator_resets_it() {
     let system = shared().await;

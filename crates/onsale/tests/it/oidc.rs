@@ -208,6 +208,7 @@ async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
     let system = system(&issuer).await;
     let good = claims(&issuer, "somebody", "onsale-admin");
     known_everywhere(&system, &key.sign(&good)).await;
+    let (event, tier) = system.tier_event(100).await;
     let before = traces(&system).await;
     let now = Timestamp::now().as_second();
     let with = |field: &str, value: Value| {
@@ -251,6 +252,8 @@ async fn a_token_an_issuer_did_not_give_for_us_now_opens_nothing() {
     attacks.push(("very long", format!("{message}{}.{signature}", "A".repeat(6_000))));
     for (what, token) in &attacks {
         assert_eq!(status(&system, token).await, 401, "{what}");
+        let bought = system.admin.with_token(token).buy(event, tier, 1).await.unwrap();
+        assert_eq!(bought.status, 401, "{what}");
     }
     assert_eq!(status(&system, &signed).await, 200, "what they are made of is good");
     assert_eq!(traces(&system).await, before, "neither a key nor a row");

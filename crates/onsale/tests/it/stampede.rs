@@ -103,13 +103,14 @@ async fn too_little_is_no_verdict_and_a_kept_history_is_judged_the_same() {
     assert_eq!(Report::of(&nothing).unwrap().verdict, Verdict::Unknown);
 }
 
-/// The command line as a user has it.
+/// As a user has it.
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_onsale"))
+}
+
+/// Its command line, for the system of a ready file.
 fn onsale(ready: &Path, arguments: &[&str]) -> (i32, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_onsale"))
-        .args(arguments)
-        .args(["--ready-file", ready.to_str().unwrap(), "--json"])
-        .output()
-        .unwrap();
+    let output = program().args(arguments).args(["--ready-file", ready.to_str().unwrap(), "--json"]).output().unwrap();
     let json = serde_json::from_slice(&output.stdout);
     (output.status.code().unwrap(), json.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))))
 }
@@ -130,6 +131,31 @@ async fn the_exit_status_tells_the_verdict() {
     assert_eq!(report["checks"]["I1"]["verdict"], "ok");
     let (status, report) = onsale(&ready, &["stampede", "--rate", "1", "--seconds", "1", "--arrivals", "fixed"]);
     assert_eq!((status, &report["verdict"]), (4, &Value::from("unknown")), "{report}");
+
+    // From nothing to the rate within a second, by the system's addresses; and what was kept of it is judged as it was.
+    let history = folder.path().join("history");
+    let mut by_url = program();
+    by_url.args([
+        "stampede",
+        "--scenario",
+        "hot-tier",
+        "--rate",
+        "200",
+        "--seconds",
+        "2",
+        "--arrivals",
+        "fixed",
+        "--spike",
+    ]);
+    by_url.args(["--url", &system.ready.url, "--admin-token", &system.ready.admin_token]);
+    by_url.args(["--postgres", &system.ready.postgres, "--redis", &system.ready.redis]);
+    let output = by_url.arg("--save").arg(&history).arg("--json").output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["verdict"]), (Some(0), &Value::from("ok")), "{report}");
+    assert!((290..=310).contains(&report["offered"].as_i64().unwrap()), "half as many in the first second: {report}");
+    let check = program().arg("stampede").arg("--check").arg(&history).arg("--json").output().unwrap();
+    let again: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!((check.status.code(), &again["checks"]), (Some(0), &report["checks"]));
 
     let (event, tier) = system.tier_event(5).await;
     assert_eq!(system.guest().await.buy(event, tier, 2).await.unwrap().status, 201);
@@ -152,7 +178,7 @@ async fn the_exit_status_tells_the_verdict() {
     // By its address, and a token in a file.
     let token = folder.path().join("token");
     std::fs::write(&token, format!("{}\n", system.ready.admin_token)).unwrap();
-    let mut by_url = Command::new(env!("CARGO_BIN_EXE_onsale"));
+    let mut by_url = program();
     by_url.args(["audit", "--url", &system.ready.url]).env("ONSALE_ADMIN_TOKEN_FILE", &token);
     assert_eq!(by_url.status().unwrap().code(), Some(0));
 }
