@@ -50,11 +50,18 @@ pub fn parse<C: clap::Parser>(secrets: &[SecretSetting]) -> C {
     let given: Vec<OsString> = env::args_os().collect();
     let from_files = match read_files(secrets) {
         Ok(arguments) => arguments,
-        // Whoever only asks what there is to say needs none.
-        Err(_) if given.iter().any(|argument| argument == "--help" || argument == "-h") => Vec::new(),
+        Err(_) if only_asks(&given) => Vec::new(),
         Err(why) => clap::Error::raw(ErrorKind::Io, format!("{why}\n")).exit(),
     };
     C::try_parse_from(with(given, from_files)).unwrap_or_else(|error| without_secrets(error, secrets).exit())
+}
+
+/// Whoever wants to be told how it is used, or which one this is, needs no secret.
+fn only_asks(given: &[OsString]) -> bool {
+    let settings = given.iter().take_while(|argument| *argument != "--");
+    settings
+        .filter_map(|argument| argument.to_str())
+        .any(|argument| ["--help", "-h", "--version", "-V"].contains(&argument))
 }
 
 /// The arguments that were given and those from files, which are settings: so they come before `--`, after which nothing is.
@@ -88,15 +95,25 @@ fn read_files(secrets: &[SecretSetting]) -> Result<Vec<OsString>, String> {
 /// The same error without the value: clap shows what it cannot use.
 #[must_use]
 pub fn without_secrets(mut error: clap::Error, secrets: &[SecretSetting]) -> clap::Error {
-    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return error };
-    let flag = shown.split([' ', '=']).next().unwrap_or_default().to_owned();
-    if secrets.iter().any(|secret| flag.strip_prefix("--") == Some(secret.flag)) {
-        if error.get(ContextKind::InvalidValue).is_some() {
-            error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".into()));
-        } else {
-            // One that is not wanted there, as a whole.
-            error.insert(ContextKind::InvalidArg, ContextValue::String(flag));
-        }
+    // What is not wanted where it is may be a secret of another command's.
+    let unwanted = match error.kind() {
+        ErrorKind::UnknownArgument => Some(ContextKind::InvalidArg),
+        ErrorKind::InvalidSubcommand => Some(ContextKind::InvalidSubcommand),
+        _ => None,
+    };
+    if let Some(kind) = unwanted
+        && let Some(ContextValue::String(shown)) = error.get(kind)
+        && let Some((flag, _)) = shown.split_once('=')
+    {
+        let flag = flag.to_owned();
+        error.insert(kind, ContextValue::String(flag));
+    }
+    if let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
+        && let Some(flag) = shown.split([' ', '=']).next().and_then(|flag| flag.strip_prefix("--"))
+        && secrets.iter().any(|secret| secret.flag == flag)
+        && error.get(ContextKind::InvalidValue).is_some()
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".into()));
     }
     error
 }
@@ -110,6 +127,13 @@ mod tests {
         let secret: Secret = "redis://:password@host/".parse().unwrap();
         assert_eq!(format!("{secret:?}"), "Secret(redacted)");
         assert_eq!(secret.expose(), "redis://:password@host/");
+    }
+
+    #[test]
+    fn help_is_asked_for_before_the_arguments_end() {
+        let asks = |given: &[&str]| only_asks(&given.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(asks(&["x", "--help"]) && asks(&["x", "audit", "-h"]) && asks(&["x", "-V"]));
+        assert!(!asks(&["x"]) && !asks(&["x", "--", "--help"]));
     }
 
     #[derive(Debug, clap::Parser)]
@@ -133,6 +157,13 @@ mod tests {
         {
             let error = without_secrets(Settings::try_parse_from(arguments(wrong)).unwrap_err(), &secrets);
             assert!(!error.to_string().contains("hush"), "{error}");
+            let is_twice = wrong == ["x", "--token-key=hush"];
+            assert_eq!(error.to_string().contains("multiple times"), is_twice, "{error}");
+        }
+        // Another command's, of which this one knows nothing.
+        for wrong in [&["x", "--", "--redis=hush"][..], &["x", "--redis=hush"]] {
+            let error = without_secrets(Settings::try_parse_from(wrong).unwrap_err(), &secrets);
+            assert!(error.to_string().contains("--redis") && !error.to_string().contains("hush"), "{error}");
         }
     }
 }
