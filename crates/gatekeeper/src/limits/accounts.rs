@@ -99,7 +99,8 @@ impl Accounts {
         self.with(charge, now, |account| account.ask(charge, now))
     }
 
-    /// Takes what is at hand of the tokens, so that nobody else does while the rest is drawn; at least one is left to draw.
+    /// Takes what is at hand of the tokens, so that nobody else does while the rest is drawn; at least one is left to draw. Should the
+    /// request end before it is entered, they come back with time.
     pub(super) fn take_at_hand(&self, charge: Charge, now: Instant) -> u32 {
         self.with(charge, now, |account| account.take_at_hand(charge))
     }
@@ -192,13 +193,14 @@ impl Account {
             self.put_at_hand(budget, at_hand);
             return Ok(self.spend(tokens));
         };
-        let taken = at_hand.saturating_add(drawn.granted);
-        self.left = f64::from(drawn.left.saturating_add(taken).saturating_add(self.drawn).min(budget.tokens));
+        // With what was given back meanwhile. Should there be too many to keep at hand, they come back with time.
+        let taken = at_hand.saturating_add(drawn.granted).saturating_add(std::mem::take(&mut self.drawn));
+        let left = drawn.left.saturating_add(taken).min(budget.tokens);
+        self.left = left.into();
         if taken >= tokens {
             self.put_at_hand(budget, taken - tokens);
             return Ok(self.spend(tokens));
         }
-        let left = drawn.left.saturating_add(taken);
         self.put_at_hand(budget, taken);
         // For all of them, since another replica has none at hand. Whatever Redis' clock says, an empty bucket is full again after
         // its window.
@@ -302,7 +304,9 @@ mod tests {
         assert!(accounts.drawn(charge, 0, Some(refused), now).is_err());
         assert!(matches!(accounts.ask(charge, now), Ask::Refused(_)));
         assert_eq!(accounts.give_back(Charge { tokens: 2, ..charge }, now), 0);
-        assert!(granted(&accounts, charge, now), "and then there is something again");
+        let three = Charge { tokens: 3, ..charge };
+        assert!(matches!(accounts.ask(three, now), Ask::Draw(_)), "and then there may be something again");
+        assert!(granted(&accounts, charge, now));
         // The two that are lent, and not the one that was at hand.
         let later = now + charge.budget.window;
         assert!(granted(&accounts, charge, later) && granted(&accounts, charge, later));
@@ -339,7 +343,10 @@ mod tests {
     fn while_redis_cannot_be_asked_nobody_is_refused() {
         let (accounts, charge, now) = (Accounts::default(), one(), Instant::now());
         while granted(&accounts, charge, now) {}
-        assert!(accounts.drawn(charge, 0, None, now).is_ok());
+        accounts.give_back(charge, now);
+        assert_eq!(accounts.take_at_hand(Charge { tokens: 2, ..charge }, now), 1);
+        assert!(accounts.drawn(Charge { tokens: 2, ..charge }, 1, None, now).is_ok());
+        assert_eq!(accounts.take_at_hand(Charge { tokens: 2, ..charge }, now), 1, "what was at hand still is");
         let nine = Charge { tokens: 9, ..charge };
         assert!((0..100).all(|_| granted(&accounts, charge, now) && granted(&accounts, nine, now)));
         assert!(matches!(accounts.ask(charge, now + OPEN_TIME), Ask::Draw(_)), "then it is tried again");
