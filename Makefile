@@ -25,7 +25,7 @@ test: ## everything that proves it: lints, documentation, unit, property, system
 	@scripts/setup.sh test
 	$(MAKE) --no-print-directory lint check-lua check-sql check-nginx check-prometheus check-deploy check-page unit check-api test-page
 
-test-long: ## what takes longer: a thousand cases a call, a million for what reads, images' sizes, 10,000 requests a second (half an hour)
+test-long: ## what takes longer: a thousand cases a call, a million for what reads, images' sizes, 10,000 requests a second, every ratio (half an hour)
 	$(MAKE) --no-print-directory fuzz stampede bench-quick check-sizes
 
 check-sizes: ## that each service stays under 60 MB beyond its image's base
@@ -110,10 +110,10 @@ bench: ## measure this machine's limits and how near to them Onsale comes; write
 	cargo build --release --bins
 	target/release/onsale bench --json target/bench.json --report docs/BENCHMARKS.md $(ARGS)
 
-bench-quick: ## every ratio once, in under a minute, on the terminal alone
+bench-quick: ## every ratio in under a minute, on the terminal alone
 	@scripts/setup.sh bench
 	cargo build --release --bins
-	timeout 60 target/release/onsale bench --quick $(ARGS)
+	timeout 60 target/release/onsale bench --quick
 
 deny: ## licences, bans and sources of all dependencies (installs cargo-deny)
 	command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
