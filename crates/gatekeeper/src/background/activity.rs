@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use crate::scripts::activity;
+use contract::EventId;
+use jiff::Timestamp;
+
+use crate::keys::EventKeys;
+use crate::scripts::{ScriptError, activity, read_inventory};
 use crate::service::Gate;
+use crate::tally::Ending;
 
 /// How far behind what a watcher is told may be.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -17,7 +22,7 @@ pub async fn run(gate: Gate) {
         ticks.tick().await;
         let mut counted = gate.tally.take().into_iter();
         for (event, ending, attempts) in counted.by_ref() {
-            if let Err(error) = activity::add(&gate.link, event, ending, attempts).await {
+            if let Err(error) = bring(&gate, event, ending, attempts).await {
                 tracing::debug!(%error, event_id = %event, "attempts could not be counted yet");
                 gate.tally.add(event, ending, attempts);
                 break;
@@ -25,5 +30,17 @@ pub async fn run(gate: Gate) {
         }
         // A Redis that does not answer is not asked again for each of them.
         counted.for_each(|(event, ending, attempts)| gate.tally.add(event, ending, attempts));
+    }
+}
+
+/// Of an event that is over they may be all there is, because it was retired in between: nobody would take them away.
+async fn bring(gate: &Gate, event: EventId, ending: Ending, attempts: i64) -> Result<(), ScriptError> {
+    activity::add(&gate.link, event, ending, attempts).await?;
+    if gate.catalog.remembered(event).is_none_or(|event| !event.is_over(Timestamp::now())) {
+        return Ok(());
+    }
+    match read_inventory::call(&gate.link, &EventKeys::of(event), &[], false).await {
+        Err(ScriptError::NotLoaded { .. }) => activity::forget(&gate.link, event).await,
+        read => read.map(|_| ()),
     }
 }

@@ -154,8 +154,9 @@ async fn sweep_once(gate: &Gate, positions: &Positions, event: EventId) -> Optio
         Err(error) => {
             if matches!(error, ScriptError::NotLoaded { .. }) {
                 positions.forget(event);
-                // What matters here is that it is being brought back.
-                let _ = gate.failed(event, error);
+                // It may be one that this replica does not know and another has retired.
+                gate.latch.open(event);
+                gate.reloader.request_unless_over(event);
             }
             return Some(QUIET_MAX);
         }

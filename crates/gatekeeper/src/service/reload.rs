@@ -68,14 +68,35 @@ impl Reloader {
     /// Asks for a reload and returns at once. `stale` is an epoch that turned out to be over: inventory loaded under a
     /// newer one is left as it is, and so is any inventory if there is no such epoch.
     pub fn request(&self, event: EventId, stale: Option<i64>) {
+        let reloader = self.clone();
+        self.start(event, async move { reloader.reload(event, stale).await });
+    }
+
+    /// Asks for what is missing and nobody wanted yet, and returns at once: an event that is over is left where it is.
+    pub fn request_unless_over(&self, event: EventId) {
+        let reloader = self.clone();
+        self.start(event, async move {
+            let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
+            for _ in 0..TRIES_MAX {
+                match reloader.catalog.event(event).await {
+                    Ok(Some(known)) if !known.is_over(Timestamp::now()) => return reloader.reload(event, None).await,
+                    Ok(_) => return,
+                    Err(error) => tracing::warn!(event_id = %event, %error, "an event could not be looked up"),
+                }
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        });
+    }
+
+    fn start(&self, event: EventId, work: impl Future<Output = ()> + Send + 'static) {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if under_way.len() >= RELOADS_MAX || !under_way.insert(event) {
             return;
         }
-        let reloader = self.clone();
+        let under_way = self.under_way.clone();
         self.runtime.spawn(async move {
-            reloader.reload(event, stale).await;
-            reloader.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
+            work.await;
+            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&event);
         });
     }
 

@@ -8,10 +8,10 @@ use contract::origin::ActorKind;
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use stack::client::Answer;
+use stack::client::{Answer, Client};
 
 use crate::hold_log::story;
-use crate::support::{SOON, System, eventually, hold, private, private_with, shared};
+use crate::support::{Private, SOON, System, eventually, hold, private, private_with, shared};
 
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
@@ -250,6 +250,8 @@ async fn feed_steps(system: &System, event: EventId) -> i64 {
 async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
     let system = private_with(|options| {
         options.gatekeeper_env.push(("ONSALE_RETIRE_AFTER_SECONDS".into(), "2".into()));
+        // Audits look at it in passing, also when it has just gone.
+        options.gatekeeper_env.push(("ONSALE_AUDIT_INTERVAL_SECONDS".into(), "1".into()));
     })
     .await;
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(10);
@@ -276,23 +278,62 @@ async fn an_event_that_is_over_leaves_redis_and_can_still_be_read() {
     // Asked for, it is there again for a while, as it was.
     let is_shown = async || system.admin.event(event).await.unwrap().tiers[0].available == Some(3);
     eventually("it is shown with what is left", SOON, is_shown).await;
-    let answers = async || {
-        let answer = guest.buy(event, tier, 1).await.unwrap();
-        assert!(["not_bookable", "inventory_rebuilding"].contains(&answer.code()), "{}", answer.body);
-        answer.code() == "not_bookable"
-    };
-    eventually("nobody can buy any more", SOON, answers).await;
+    eventually("nobody can buy any more", SOON, async || is_over(&guest, event, tier).await).await;
+    nobody_brings_them_back_in_passing(&system).await;
     // What another Redis has left goes, too, and a hold not without its entry.
     eventually("it is gone, too", Duration::from_mins(1), async || is_retired(&system, left).await).await;
-    let epoch = "SELECT epoch FROM events WHERE event_id = $1";
-    assert_eq!(system.count(epoch, left).await, 1, "nobody had it loaded again");
+    assert_eq!(epoch(&system, left).await, 1, "nobody had it loaded again");
     let ended = [(Action::Held, ActorKind::Customer), (Action::Expired, ActorKind::System)];
     assert_eq!(story(&system, held.0).await, ended);
     // So does what one that was killed has left.
+    let is_loaded = async || is_over(&guest, event, tier).await && !is_retired(&system, event).await;
+    eventually("it is loaded", SOON, is_loaded).await;
     system.stack.kill(stack::Role::Redis).unwrap();
     eventually("Redis is back", SOON, async || !redis_is_down(&system).await).await;
     eventually("it is gone from Redis again", Duration::from_secs(40), gone).await;
     assert_eq!(guest.get("/api/v1/bookings").await.unwrap().body["total"], 1);
+}
+
+/// Events that end one after the other, so that whoever looks in passing or brings counts finds one just gone.
+async fn nobody_brings_them_back_in_passing(system: &Private) {
+    let start = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(6);
+    let events: Vec<_> = join_all((0..12).map(async |turn| {
+        let ends_at = start + jiff::SignedDuration::from_millis(170 * turn);
+        system.tier_event_with(4, |event| (event.starts_at, event.ends_at) = (ends_at - HOUR, ends_at)).await
+    }))
+    .await;
+    let all_gone = async || {
+        let gone = join_all(events.iter().map(async |(event, _)| is_retired(system, *event).await)).await;
+        gone.into_iter().all(|is_gone| is_gone)
+    };
+    assert!(!all_gone().await);
+    eventually("they are gone", Duration::from_secs(40), all_gone).await;
+    let epochs = join_all(events.iter().map(async |(event, _)| epoch(system, *event).await)).await;
+    assert_eq!(epochs, [1; 12], "an audit had one loaded again");
+    // Attempts are counted a moment later, which may be when all is gone.
+    let (replica, first) = (&system.ready.replicas[0], system.stack.child(stack::Role::Gatekeeper(0)).unwrap());
+    let guest = system.guest().await.at(replica);
+    join_all(events.iter().map(async |(event, tier)| {
+        eventually("it is loaded", SOON, async || is_over(&guest, *event, *tier).await).await;
+    }))
+    .await;
+    first.signal(Signal::SIGSTOP);
+    eventually("they are gone again", Duration::from_secs(40), all_gone).await;
+    first.signal(Signal::SIGCONT);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    eventually("no counts of attempts are left behind", SOON, all_gone).await;
+}
+
+/// Whether an attempt is told so; before that it may be that it has to be loaded.
+async fn is_over(guest: &Client, event: EventId, tier: contract::TierId) -> bool {
+    let answer = guest.buy(event, tier, 1).await.unwrap();
+    assert!(["not_bookable", "inventory_rebuilding"].contains(&answer.code()), "{}", answer.body);
+    answer.code() == "not_bookable"
+}
+
+/// How often it was loaded.
+async fn epoch(system: &System, event: EventId) -> i64 {
+    system.count("SELECT epoch FROM events WHERE event_id = $1", event).await
 }
 
 async fn redis_is_down(system: &System) -> bool {
