@@ -56,6 +56,17 @@ fn calls(event: EventId, hold: Uuid, booking: Uuid, seat: &str) -> Vec<(Method, 
     ]
 }
 
+/// A booking that was paid or cancelled, and the hold and the seat that it is of.
+async fn ended(owner: &Client, event: EventId, seat: &'static str, verb: &str) -> (Uuid, Uuid, &'static str) {
+    let hold = hold(owner.hold_seats(event, &[seat]).await.unwrap()).hold_id;
+    let booked = owner.book_hold(event, hold).await.unwrap();
+    let booking: Uuid = booked.body["booking_id"].as_str().unwrap().parse().unwrap();
+    let body = if verb == "confirm" { json!({ "payment_reference": "theirs" }) } else { Value::Null };
+    let answer = owner.post(&format!("/api/v1/bookings/{booking}/{verb}"), &body).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    (hold.0, booking, seat)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     let system = private().await;
@@ -66,6 +77,7 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     let booked = owner.book_hold(event, other_hold.hold_id).await.unwrap();
     let booking: Uuid = booked.body["booking_id"].as_str().unwrap().parse().unwrap();
     let customer = booked.body["customer_id"].as_str().unwrap().to_owned();
+    let ended = [ended(&owner, event, "A-1-3", "confirm").await, ended(&owner, event, "A-1-4", "cancel").await];
     let office = system.holder_of(&system.make_api_key("box_office").await).await;
     let program = system.holder_of(&system.make_api_key("operator").await).await;
     let intruders = [
@@ -92,8 +104,13 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     ];
     let before = traces(&system).await;
     let mut attempts = 0;
-    let (theirs, nobodys) =
-        (calls(event, held.hold_id.0, booking, "A-1-1"), calls(event, Uuid::now_v7(), Uuid::now_v7(), "A-5-5"));
+    let mut theirs = calls(event, held.hold_id.0, booking, "A-1-1");
+    let mut nobodys = calls(event, Uuid::now_v7(), Uuid::now_v7(), "A-5-5");
+    // What became of a booking is nobody else's business either, nor is the hold it was made of.
+    for (hold, booking, seat) in &ended {
+        theirs.extend(calls(event, *hold, *booking, seat));
+        nobodys.extend(calls(event, Uuid::now_v7(), Uuid::now_v7(), "A-5-5"));
+    }
     for intruder in &intruders {
         for ((method, path, body), (_, free_path, free_body)) in theirs.iter().zip(&nobodys) {
             let what = format!("{}: {method} {path}", intruder.who);
