@@ -60,7 +60,7 @@ pub struct Options {
     pub gatekeeper_env: Vec<(String, String)>,
     /// Further environment of the vault.
     pub vault_env: Vec<(String, String)>,
-    /// Certificates of Redis and Postgres, which then are spoken to by TLS alone.
+    /// Certificates of Redis and Postgres, which then are spoken to by TLS, and Redis by nothing else.
     pub tls: Option<Certificates>,
     /// Further settings of Postgres, as `name=value`.
     pub postgres_settings: Vec<String>,

@@ -121,7 +121,8 @@ impl Postgres<'_> {
         process::make_server_folder(&folder)?;
         // Postgres accepts no other.
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
-        let source = format!("host=127.0.0.1 port={} user={USER} application_name={STANDBY_NAME}", self.port);
+        let manner = if self.tls.is_some() { " sslmode=require" } else { "" };
+        let source = format!("host=127.0.0.1 port={} user={USER} application_name={STANDBY_NAME}{manner}", self.port);
         let arguments = ["--dbname", &source, "--pgdata", &folder.display().to_string()].map(str::to_owned);
         let flags =
             ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"].map(str::to_owned);
@@ -152,8 +153,8 @@ impl Postgres<'_> {
 
     fn with_password(&self, mut spec: Spec) -> Spec {
         let password = self.secrets.postgres_password.as_str();
-        spec.environment =
-            [("PGPASSWORD", password), ("LC_ALL", "C")].map(|(name, value)| (name.into(), value.into())).into();
+        spec.environment
+            .extend([("PGPASSWORD", password), ("LC_ALL", "C")].map(|(name, value)| (name.into(), value.into())));
         spec
     }
 
@@ -189,7 +190,8 @@ impl Postgres<'_> {
     #[must_use]
     pub fn vault_url(&self) -> String {
         if self.tls.is_some() {
-            return format!("{}?sslmode=require", self.url());
+            let further = if self.standby_port.is_some() { '&' } else { '?' };
+            return format!("{}{further}sslmode=require", self.url());
         }
         if self.standby_port.is_some() {
             return self.url();
@@ -202,7 +204,8 @@ impl Postgres<'_> {
         Spec {
             program: self.tools.postgres_folder.join(name),
             arguments,
-            environment: Vec::new(),
+            // Where it looks for certificates of its own; what is in its starter's home is none of them.
+            environment: vec![("HOME".into(), self.socket_folder.display().to_string())],
             is_unprivileged: true,
             // A fast shutdown: sessions are ended, nothing is lost.
             death_signal: Signal::SIGINT,

@@ -66,15 +66,7 @@ impl Redis<'_> {
     /// Writes a server's configuration and says how it is started. The password is in the file, not on the command line.
     pub fn server(&self, index: usize) -> anyhow::Result<Spec> {
         let port = self.ports.servers[index];
-        let address = match self.tls {
-            None => format!("port {port}"),
-            Some(Certificates { certificate, key, authority }) => format!(
-                "port 0\ntls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no",
-                certificate.display(),
-                key.display(),
-                authority.display(),
-            ),
-        };
+        let address = self.listens_at(port);
         let password = &self.secrets.redis_password;
         let topology = match (self.ports.bus.get(index), index) {
             // A shard that fails over keeps nobody from the others; and a replica takes over however far behind it is: what it
@@ -99,13 +91,27 @@ impl Redis<'_> {
     /// The same for a Sentinel.
     pub fn sentinel(&self, index: usize) -> anyhow::Result<Spec> {
         let (port, password) = (self.ports.sentinels[index], &self.secrets.redis_password);
+        let address = self.listens_at(port);
         let text = format!(
-            "bind 127.0.0.1\nport {port}\nsentinel monitor {PRIMARY_NAME} 127.0.0.1 {primary} 2\n\
+            "bind 127.0.0.1\n{address}\nsentinel monitor {PRIMARY_NAME} 127.0.0.1 {primary} 2\n\
              sentinel auth-pass {PRIMARY_NAME} {password}\nsentinel down-after-milliseconds {PRIMARY_NAME} {SILENCE_MS}\n\
              sentinel failover-timeout {PRIMARY_NAME} 5000\n",
             primary = self.ports.servers[0],
         );
         self.process(&format!("sentinel-{}", index + 1), &text, &["--sentinel"])
+    }
+
+    /// What a server's configuration says of its port. By TLS it speaks to the other servers as well.
+    fn listens_at(&self, port: u16) -> String {
+        let Some(Certificates { certificate, key, authority }) = self.tls else { return format!("port {port}") };
+        let in_cluster = if self.shape() == RedisShape::Cluster { "\ntls-cluster yes" } else { "" };
+        format!(
+            "port 0\ntls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\n\
+             tls-replication yes{in_cluster}",
+            certificate.display(),
+            key.display(),
+            authority.display(),
+        )
     }
 
     /// Makes a Cluster of the servers, which are running.
@@ -156,7 +162,7 @@ impl Redis<'_> {
     /// Its address, for gatekeepers.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        let scheme = self.scheme();
         let password = &self.secrets.redis_password;
         let hosts = |ports: &[u16]| ports.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",");
         match self.shape() {
@@ -171,8 +177,12 @@ impl Redis<'_> {
     /// Its address by server, for whoever would look at each.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
-        let password = &self.secrets.redis_password;
-        self.ports.servers.iter().map(|port| format!("redis://:{password}@127.0.0.1:{port}/")).collect()
+        let (scheme, password) = (self.scheme(), &self.secrets.redis_password);
+        self.ports.servers.iter().map(|port| format!("{scheme}://:{password}@127.0.0.1:{port}/")).collect()
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "rediss" } else { "redis" }
     }
 
     fn shape(&self) -> RedisShape {
@@ -201,9 +211,10 @@ impl Redis<'_> {
     }
 
     fn command(&self, arguments: Vec<String>, log: &str) -> anyhow::Result<Spec> {
+        let by_tls = self.tls.map(|tls| ["--tls".to_owned(), "--cacert".into(), tls.authority.display().to_string()]);
         Ok(Spec {
             program: tools::redis_cli()?,
-            arguments,
+            arguments: by_tls.into_iter().flatten().chain(arguments).collect(),
             environment: vec![("REDISCLI_AUTH".into(), self.secrets.redis_password.clone())],
             is_unprivileged: false,
             death_signal: Signal::SIGTERM,

@@ -202,14 +202,9 @@ fn short_folder() -> anyhow::Result<TempDir> {
 
 /// What goes together.
 fn check_fits(options: &Options) -> anyhow::Result<()> {
-    let is_several = options.has_followers();
     anyhow::ensure!(
-        !(is_several && options.data.is_some()),
+        !(options.has_followers() && options.data.is_some()),
         "several servers of Redis or Postgres are not kept between runs: which of them was the last to lead, only they knew"
-    );
-    anyhow::ensure!(
-        !(is_several && options.tls.is_some()),
-        "several servers of Redis or Postgres are not started with TLS here"
     );
     if options.redis != RedisShape::Server {
         tools::redis_cli()?;

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use stack::Stack;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use stack::options::Certificates;
 use stack::process::{Spec, give_to_servers, tail};
 use stack::tools::Tools;
+use stack::{PostgresShape, RedisShape, Role, Stack};
 use tempfile::TempDir;
 
 use crate::support::{Private, eventually, private_with};
@@ -20,6 +20,8 @@ const HERE: &str = "127.0.0.1";
 fn certificates(folder: &Path, name: &str) -> Certificates {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // A certificate that is called like its issuer is its own to OpenSSL.
+    authority.distinguished_name.push(DnType::CommonName, "authority of a test");
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -51,6 +53,15 @@ async fn encrypted(certificates: &Certificates) -> Private {
     private_with(move |options| options.tls = Some(certificates.clone())).await
 }
 
+/// The same with several servers of a store.
+async fn encrypted_and_several(certificates: &Certificates, redis: RedisShape, postgres: PostgresShape) -> Private {
+    let certificates = certificates.clone();
+    private_with(move |options| {
+        (options.tls, options.redis, options.postgres) = (Some(certificates.clone()), redis, postgres);
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_and_postgres_are_spoken_to_by_tls() {
     let folder = folder();
@@ -71,6 +82,41 @@ async fn redis_and_postgres_are_spoken_to_by_tls() {
     let port = system.ready.redis.trim_end_matches('/').rsplit_once(':').unwrap().1.to_owned();
     let plain = redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap();
     assert!(plain.get_multiplexed_async_connection().await.is_err());
+}
+
+/// Whom the first server asks, and who follows it: all of them are found, and spoken to, by TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_shards_and_standbys_are_spoken_to_by_tls() {
+    let folder = folder();
+    let certificates = certificates(folder.path(), HERE);
+    let system = encrypted_and_several(&certificates, RedisShape::Sentinel, PostgresShape::Standby).await;
+    let (event, tier) = system.tier_event(10).await;
+    let guest = system.guest().await;
+    assert_eq!(guest.buy(event, tier, 2).await.unwrap().status, 201);
+    let query =
+        "SELECT count(*), count(*) FILTER (WHERE s.ssl) FROM pg_stat_replication r JOIN pg_stat_ssl s USING (pid)";
+    let row = system.postgres().await.query_one(query, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1), "the standby is there, by TLS");
+    // The primary dies: the replica is led to by Sentinels that are asked by TLS, too.
+    let primary = system.stack.child(Role::Redis).unwrap();
+    tokio::task::spawn_blocking(move || primary.down(Signal::SIGKILL)).await.unwrap();
+    let sells_on = async || guest.buy(event, tier, 1).await.unwrap().status == 201;
+    eventually("the replica sells on", Duration::from_secs(30), sells_on).await;
+    system.clean_audit(event).await;
+    drop(system);
+
+    let system = encrypted_and_several(&certificates, RedisShape::Cluster, PostgresShape::Server).await;
+    let guest = system.guest().await;
+    // Over twenty events, slots of all three shards.
+    for _ in 0..20 {
+        let (event, tier) = system.tier_event(10).await;
+        assert_eq!(guest.buy(event, tier, 2).await.unwrap().status, 201);
+        system.clean_audit(event).await;
+    }
+    for server in &system.ready.redis_servers {
+        let plain = redis::Client::open(server.replace("rediss://", "redis://")).unwrap();
+        assert!(plain.get_multiplexed_async_connection().await.is_err(), "it takes no other");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
