@@ -62,7 +62,9 @@ async fn a_guest_cannot_do_what_an_administrator_can() {
     let (event, tier) = system.tier_event(10).await;
     let guest = system.guest().await;
     let new = stack::demo::event("Mine", "Now").unwrap();
-    assert_eq!(guest.post("/api/v1/events", &serde_json::to_value(new).unwrap()).await.unwrap().status, 403);
+    let refused = guest.post("/api/v1/events", &serde_json::to_value(new).unwrap()).await.unwrap();
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.body["detail"], "This takes an administrator's token.", "an operator's would not do either");
     assert_eq!(guest.get(&format!("/api/v1/events/{event}/audit")).await.unwrap().status, 403);
     assert_eq!(guest.get(&format!("/api/v1/events/{event}/activity")).await.unwrap().status, 403);
     let change = serde_json::json!({"tiers": [{"tier_id": tier, "capacity": 99}]});
