@@ -29,9 +29,7 @@ const REPLY_BYTES_MAX: usize = 256 * 1024;
 const KEYS_MAX: usize = 64;
 /// How long an issuer may take to answer.
 const REPLY_WAIT: Duration = Duration::from_secs(5);
-/// How often keys are fetched anew.
-const RENEW_EVERY: Duration = Duration::from_mins(5);
-/// A token with a key nobody knows has them fetched at once, but not more often than this.
+/// Keys are not fetched more often than this, however often they are to be and whoever shows a key nobody knows.
 const RENEW_APART: Duration = Duration::from_secs(10);
 /// Waits after an issuer did not answer.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
@@ -59,6 +57,16 @@ pub struct OidcSettings {
         hide_default_value = true
     )]
     pub staff_issuers: IssuerNames,
+
+    /// How often their keys are fetched anew, in seconds; ten lie between two times at least. A token with a key nobody knows has them
+    /// fetched sooner.
+    #[arg(
+        long = "oidc-renew-seconds",
+        env = "ONSALE_OIDC_RENEW_SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(1..=3_600)
+    )]
+    pub renew_seconds: u32,
 
     /// The claim with their roles; dots lead into it. "onsale-operator" and "onsale-admin" count.
     #[arg(long = "oidc-roles-claim", env = "ONSALE_OIDC_ROLES_CLAIM", default_value = "roles")]
@@ -107,6 +115,12 @@ struct Keys {
     fetched: Instant,
 }
 
+impl Keys {
+    fn are_believed(&self, now: Instant) -> bool {
+        now.duration_since(self.fetched) < KEYS_KEPT
+    }
+}
+
 struct Key {
     kid: Option<String>,
     decoding: DecodingKey,
@@ -141,7 +155,8 @@ impl Issuers {
         let strange = settings.staff_issuers.0.iter().find(|staff| !settings.issuers.0.contains(staff));
         ensure!(strange.is_none(), "{strange:?} is among the staff's issuers and not among the issuers");
         for issuer in issuers.iter() {
-            tokio::spawn(issuer.clone().renew(http.clone()));
+            let every = Duration::from_secs(settings.renew_seconds.into()).saturating_sub(RENEW_APART);
+            tokio::spawn(issuer.clone().renew(http.clone(), every));
         }
         Ok(Self(issuers))
     }
@@ -177,7 +192,7 @@ impl Issuer {
     fn verify(&self, token: &str) -> Result<Identity, Unidentified> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Unidentified::Invalid)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys.as_ref().filter(|keys| keys.fetched.elapsed() < KEYS_KEPT).ok_or(Unidentified::Unknown)?;
+        let keys = keys.as_ref().filter(|keys| keys.are_believed(Instant::now())).ok_or(Unidentified::Unknown)?;
         let is_named = |key: &Key| header.kid.is_none() || key.kid == header.kid;
         // Without a name there is one it could be, or none: not a try of each.
         let is_plain = header.kid.is_some() || keys.keys.len() == 1;
@@ -209,7 +224,8 @@ impl Issuer {
         CustomerId(Uuid::new_v5(&issuer, subject.as_bytes()))
     }
 
-    async fn renew(self: Arc<Self>, http: reqwest::Client) {
+    /// Fetches the keys forever; `wait` is how long they may stay as they are after the time that has to lie between.
+    async fn renew(self: Arc<Self>, http: reqwest::Client, wait: Duration) {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
         loop {
             match self.fetch(&http).await {
@@ -219,7 +235,7 @@ impl Issuer {
                     *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
                     backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
                     tokio::time::sleep(RENEW_APART).await;
-                    let _ = tokio::time::timeout(RENEW_EVERY, self.unknown_key.notified()).await;
+                    let _ = tokio::time::timeout(wait, self.unknown_key.notified()).await;
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -348,5 +364,17 @@ mod tests {
         assert_eq!(of(json!({ "kty": "OKP", "crv": "Ed25519", "x": point, "alg": "RS256" })), None);
         assert_eq!(of(json!({ "kty": "oct", "k": "c2VjcmV0" })), None);
         assert_eq!(of(json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" })), None);
+        let rsa = |alg: Value| of(json!({ "kty": "RSA", "n": "u1SU1LfVLPHCozMxH2Mo", "e": "AQAB", "alg": alg }));
+        assert_eq!(rsa(Value::Null), Some(vec![Algorithm::RS256, Algorithm::PS256]));
+        assert_eq!(rsa(json!("RS256")), Some(vec![Algorithm::RS256]));
+        assert_eq!(rsa(json!("PS256")), Some(vec![Algorithm::PS256]));
+        assert_eq!((rsa(json!("RS512")), rsa(json!("ES256"))), (None, None));
+    }
+
+    #[test]
+    fn keys_of_an_issuer_that_is_silent_for_a_day_are_not_believed() {
+        let keys = Keys { keys: Vec::new(), fetched: Instant::now() };
+        assert!(keys.are_believed(keys.fetched + Duration::from_hours(23)));
+        assert!(!keys.are_believed(keys.fetched + Duration::from_hours(24)));
     }
 }
