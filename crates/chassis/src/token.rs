@@ -207,6 +207,7 @@ mod tests {
         let guest = guest();
         let (token, _) = key("a").sign(guest, Timestamp::now(), HOUR).unwrap();
         assert_eq!(key("a").verify(&token), Ok(guest));
+        assert_eq!(format!("{:?}", key("a")), "TokenKeys(redacted)", "and what it was signed with is shown nowhere");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use actix_web::web::BytesMut;
 use chassis::token::TokenKeys;
 use contract::SeatLabel;
 use contract::api::{Confirmation, EventChange, NewApiKey, NewBooking, NewEvent, NewHold, Profile};
-use contract::live::{LiveDelta, LiveMessage, LiveRequest};
+use contract::live::{LiveDelta, LiveMessage};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proptest::collection::vec;
@@ -20,10 +20,11 @@ use tokio_util::codec::Decoder as _;
 
 use crate::feed::frame::Frame;
 use crate::feed::published::Published;
+use crate::feed::watcher::request_in;
 use crate::identity::oidc::Issuers;
 use crate::limits::{Budget, Proxies};
 use crate::openapi::examples;
-use crate::scripts::{Admission, Reply, audit_event, changes, draw_tokens, hold, read_inventory};
+use crate::scripts::{Admission, Reply, audit_event, changes, draw_tokens, hold, read_inventory, sweep, topology};
 
 /// A change of some text that may leave most of it as it was: that gets further than noise.
 #[derive(Debug, Clone)]
@@ -184,9 +185,9 @@ proptest! {
 
     #[test]
     fn no_reply_of_a_script_breaks_what_reads_replies(value in value()) {
-        let _ = draw_tokens::read(&value);
+        let _ = (draw_tokens::read(&value), topology::read_slot_ranges(&value, "here"));
         if let Ok(reply) = Reply::read("fuzz", value) {
-            let _ = (Admission::read(&reply), hold::read(&reply), audit_event::read(&reply));
+            let _ = (Admission::read(&reply), hold::read(&reply), audit_event::read(&reply), sweep::read(&reply));
             let _ = read_inventory::read(&reply, &[contract::TierId::fresh()], true);
             for at in 0..=reply.len() {
                 let _ = (reply.int(at), reply.text(at).map(str::len), reply.id(at));
@@ -218,7 +219,7 @@ proptest! {
             buffer.extend_from_slice(piece);
             while let Ok(Some(frame)) = codec.decode(&mut buffer) {
                 if let ws::Frame::Text(text) = frame {
-                    let _ = read::<LiveRequest>(&text);
+                    let _ = request_in(&text);
                 }
             }
         }

@@ -205,7 +205,7 @@ impl Watcher {
             }
             Message::Pong(_) | Message::Nop => Ok(()),
             Message::Close(_) => Err(Some(End(CloseCode::Normal, "goodbye", "left"))),
-            Message::Text(text) if serde_json::from_str(&text).ok() == Some(LiveRequest::Resync) => {
+            Message::Text(text) if request_in(text.as_bytes()) == Some(LiveRequest::Resync) => {
                 let joined = self.feed.join(&self.event).await.map_err(|_| None)?;
                 self.feed.metrics.resyncs.inc();
                 self.rejoining.put(joined);
@@ -214,4 +214,9 @@ impl Watcher {
             _ => Err(Some(End(CloseCode::Unsupported, "not understood", "not_understood"))),
         }
     }
+}
+
+/// What a watcher asks for.
+pub(crate) fn request_in(text: &[u8]) -> Option<LiveRequest> {
+    serde_json::from_slice(text).ok()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::ReservationId;
 
 use super::call::lua_script;
-use super::{Arg, LuaScript, ScriptError, code};
+use super::{Arg, LuaScript, Reply, ScriptError, code};
 use crate::keys::EventKeys;
 use crate::link::Link;
 
@@ -34,7 +34,11 @@ pub struct Swept {
 
 /// Sweeps one event.
 pub async fn call(link: &Link, keys: &EventKeys) -> Result<Swept, ScriptError> {
-    let reply = SCRIPT.call(link, keys, &[Arg::Int(ENTRIES_MAX), Arg::Int(CLAIM_MS)]).await?;
+    read(&SCRIPT.call(link, keys, &[Arg::Int(ENTRIES_MAX), Arg::Int(CLAIM_MS)]).await?)
+}
+
+/// Reads what the script says.
+pub fn read(reply: &Reply) -> Result<Swept, ScriptError> {
     if reply.code != code::OK {
         return Err(reply.unknown());
     }

@@ -47,7 +47,9 @@ pub async fn slot_ranges(server: &mut MultiplexedConnection, asked: &str) -> Res
         .ok_or_else(|| unexpected("CLUSTER SLOTS answered something else"))
 }
 
-fn read_slot_ranges(reply: &Value, asked: &str) -> Option<Vec<SlotRange>> {
+/// Reads the answer to `CLUSTER SLOTS`; none if it is none.
+#[must_use]
+pub fn read_slot_ranges(reply: &Value, asked: &str) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = reply else { return None };
     let read = |range: &Value| {
         let Value::Array(fields) = range else { return None };

@@ -62,9 +62,10 @@ async fn a_budget_is_shared_by_all_replicas_and_says_when_to_come_back() {
         assert_eq!((&problem["code"], &problem["retry_after_seconds"]), (&json!("too_many_requests"), &json!(wait)));
     }
     assert_eq!(read(&patient).await.status(), 200, "another customer has a budget of their own");
-    // Reads are over; holds are counted apart. Probes and the description are not counted at all.
+    // Reads are over; holds and bookings are counted apart. Probes and the description are not counted at all.
     let event = system.seat_event().await;
-    assert_eq!(hasty.hold_seats(event, &["A-1-1"]).await.unwrap().status, 201);
+    let held = hold(hasty.hold_seats(event, &["A-1-1"]).await.unwrap());
+    assert_eq!(hasty.book_hold(event, held.hold_id).await.unwrap().status, 201);
     for path in ["/health", "/ready", "/api/openapi.json"] {
         let replies = join_all((0..50).map(|_| replicas[0].get(path))).await;
         assert!(replies.iter().all(|reply| reply.as_ref().unwrap().status == 200), "{path}");
@@ -73,7 +74,7 @@ async fn a_budget_is_shared_by_all_replicas_and_says_when_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_comes_back_with_time() {
-    let system = limited(&[("ONSALE_CUSTOMER_BOOKINGS", "5/1")], &[]).await;
+    let system = limited(&[("ONSALE_CUSTOMER_BOOKINGS", "5/1"), ("ONSALE_KEY_READS", "30/1800")], &[]).await;
     let (event, tier) = system.tier_event(1_000).await;
     let guest = system.guest().await;
     let refused = async || guest.buy(event, tier, 1).await.unwrap().status == 429;
@@ -83,6 +84,13 @@ async fn a_budget_comes_back_with_time() {
         assert!(tries < 100, "nobody was told to wait");
     }
     eventually("one more", Duration::from_secs(2), async || !refused().await).await;
+    // A key has budgets that are not a customer's.
+    let key = system.holder_of(&system.make_api_key("operator").await).await;
+    let replies = join_all((0..120).map(|_| read(&key))).await;
+    let served = replies.iter().filter(|reply| reply.status() == 200).count();
+    assert!((30 - REPLICAS..=30 + 3 * REPLICAS).contains(&served), "{served}");
+    let policy = &replies[0].headers()["ratelimit-policy"];
+    assert!(policy.to_str().unwrap().contains("q=30;w=1800"), "{policy:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,6 +241,9 @@ async fn hoarding_has_an_end() {
         rounds += 1;
         assert!(rounds < 20, "holds have no budget");
     }
+    // Bookings have a budget of their own.
+    let (other, tier) = system.tier_event(10).await;
+    assert_eq!(guest.buy(other, tier, 1).await.unwrap().status, 201);
     // Every ticket counts, not every request: an address with many guests holds no hall.
     let system = limited(&[("ONSALE_ADDRESS_HOLDS", "40/36000")], &[]).await;
     let event = system.seat_event().await;

@@ -98,6 +98,17 @@ async fn nobody_gets_more_than_the_limit() {
     let answers = join_all((0..10).map(|_| guest.buy(event, tier, 1))).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(tally(&answers), [("201".into(), 3), ("422 limit_exceeded".into(), 7)].into());
+    // A hold asks nobody but Redis, which knows what is booked, also when it has just been loaded.
+    assert_eq!(guest.hold_tier(event, tier, 1).await.unwrap().code(), "limit_exceeded");
+    let mut redis = system.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{{e:{event}}}:*")).query_async(&mut redis).await.unwrap();
+    redis::cmd("DEL").arg(keys).exec_async(&mut redis).await.unwrap();
+    let is_refused = async || {
+        let answer = guest.hold_tier(event, tier, 1).await.unwrap();
+        assert!(["inventory_rebuilding", "limit_exceeded"].contains(&answer.code()), "{}", answer.body);
+        answer.code() == "limit_exceeded"
+    };
+    eventually("it is loaded", SOON, is_refused).await;
     // What is held counts as well as what is booked.
     let other = system.guest().await;
     assert_eq!(other.hold_tier(event, tier, 2).await.unwrap().status, 201);
