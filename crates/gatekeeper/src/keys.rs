@@ -35,6 +35,12 @@ impl EventKeys {
         &self.scripts
     }
 
+    /// Its inventory in numbers; an event that is loaded has it.
+    #[must_use]
+    pub fn meta(&self) -> &str {
+        &self.scripts[0]
+    }
+
     /// The channel scripts publish on.
     #[must_use]
     pub fn feed(&self) -> &str {

@@ -5,8 +5,7 @@ use std::time::Duration;
 use contract::EventId;
 use jiff::Timestamp;
 
-use crate::keys::EventKeys;
-use crate::scripts::{ScriptError, activity, read_inventory};
+use crate::scripts::{ScriptError, activity};
 use crate::service::Gate;
 use crate::tally::Ending;
 
@@ -33,14 +32,14 @@ pub async fn run(gate: Gate) {
     }
 }
 
-/// Of an event that is over they may be all there is, because it was retired in between: nobody would take them away.
+/// Of an event that is over they may be all there is, because it was retired in between: nobody would take them away for
+/// a week.
 async fn bring(gate: &Gate, event: EventId, ending: Ending, attempts: i64) -> Result<(), ScriptError> {
     activity::add(&gate.link, event, ending, attempts).await?;
-    if gate.catalog.remembered(event).is_none_or(|event| !event.is_over(Timestamp::now())) {
-        return Ok(());
+    if gate.catalog.remembered(event).is_some_and(|event| event.is_over(Timestamp::now()))
+        && let Err(error) = activity::forget_leftover(&gate.link, event).await
+    {
+        tracing::debug!(%error, event_id = %event, "it is not known whether attempts were left behind");
     }
-    match read_inventory::call(&gate.link, &EventKeys::of(event), &[], false).await {
-        Err(ScriptError::NotLoaded { .. }) => activity::forget(&gate.link, event).await,
-        read => read.map(|_| ()),
-    }
+    Ok(())
 }

@@ -25,6 +25,15 @@ pub async fn add(link: &Link, event: EventId, ending: Ending, attempts: i64) -> 
     Ok(())
 }
 
+/// Forgets the attempts of an event if they are all there is of it: it was retired while they were on their way.
+pub async fn forget_leftover(link: &Link, event: EventId) -> Result<(), ScriptError> {
+    let keys = EventKeys::of(event);
+    let mut command = new_command("EXISTS");
+    command.arg(keys.meta());
+    let there: i64 = query(link, keys.meta(), "find_event", &command).await?;
+    if there == 0 { forget(link, event).await } else { Ok(()) }
+}
+
 /// Forgets the attempts of an event that was retired.
 pub async fn forget(link: &Link, event: EventId) -> Result<(), ScriptError> {
     let keys = EventKeys::of(event);

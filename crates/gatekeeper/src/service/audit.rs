@@ -27,7 +27,7 @@ pub struct Look {
 }
 
 /// Looks at an event without being in anybody's way: a ledger that is too long to be read in passing is left alone, and
-/// inventory that is missing is brought back by sweeps, which know whether it was retired.
+/// inventory that is missing is left to sweeps, which know whether the event is over.
 pub async fn look(gate: &Gate, id: EventId) -> Result<Look, ServiceError> {
     let event = gate.event(id).await?;
     // What Redis cannot say now keeps nobody from hearing Postgres.

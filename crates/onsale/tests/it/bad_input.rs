@@ -12,8 +12,10 @@ pub async fn traces(system: &System) -> (usize, i64) {
     // What was held before is counted before.
     system.log_is_written().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut system.redis().await).await.unwrap();
-    // Which replica is loading an event is no trace, and how attempts ended is counted on purpose, a moment later.
-    let keys = keys.iter().filter(|key| !key.ends_with(":loading") && !key.ends_with(":activity")).count();
+    // Which replica loads, audits or enters changes of an event is no trace, and how attempts ended is counted on purpose, a
+    // moment later.
+    let passing = [":loading", ":auditing", ":entering", ":activity"];
+    let keys = keys.iter().filter(|key| !passing.iter().any(|end| key.ends_with(end))).count();
     let rows = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM reservations) + (SELECT count(*) FROM customers) \
                 + (SELECT count(*) FROM bookings) + (SELECT count(*) FROM booking_items) + (SELECT count(*) FROM journal) \
                 + (SELECT count(*) FROM tiers) + (SELECT count(*) FROM seats) + (SELECT count(*) FROM audit_log) \

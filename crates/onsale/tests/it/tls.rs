@@ -78,10 +78,7 @@ async fn redis_and_postgres_are_spoken_to_by_tls() {
     let row = system.postgres().await.query_one(query, &[]).await.unwrap();
     let (all, by_tls): (i64, i64) = (row.get(0), row.get(1));
     assert!(all >= 2 && all == by_tls, "{by_tls} of {all}");
-    // And Redis takes no other.
-    let port = system.ready.redis.trim_end_matches('/').rsplit_once(':').unwrap().1.to_owned();
-    let plain = redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap();
-    assert!(plain.get_multiplexed_async_connection().await.is_err());
+    take_nothing_else([system.ready.redis.clone()].into_iter()).await;
 }
 
 /// Whom the first server asks, and who follows it: all of them are found, and spoken to, by TLS.
@@ -97,6 +94,9 @@ async fn sentinels_shards_and_standbys_are_spoken_to_by_tls() {
         "SELECT count(*), count(*) FILTER (WHERE s.ssl) FROM pg_stat_replication r JOIN pg_stat_ssl s USING (pid)";
     let row = system.postgres().await.query_one(query, &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1), "the standby is there, by TLS");
+    let (_, sentinels) = system.ready.redis.rsplit_once('@').unwrap();
+    let sentinels = sentinels.split('/').next().unwrap().split(',').map(|host| format!("redis://{host}/"));
+    take_nothing_else(system.ready.redis_servers.iter().cloned().chain(sentinels)).await;
     // The primary dies: the replica is led to by Sentinels that are asked by TLS, too.
     let primary = system.stack.child(Role::Redis).unwrap();
     tokio::task::spawn_blocking(move || primary.down(Signal::SIGKILL)).await.unwrap();
@@ -113,9 +113,13 @@ async fn sentinels_shards_and_standbys_are_spoken_to_by_tls() {
         assert_eq!(guest.buy(event, tier, 2).await.unwrap().status, 201);
         system.clean_audit(event).await;
     }
-    for server in &system.ready.redis_servers {
+    take_nothing_else(system.ready.redis_servers.iter().cloned()).await;
+}
+
+async fn take_nothing_else(servers: impl Iterator<Item = String>) {
+    for server in servers {
         let plain = redis::Client::open(server.replace("rediss://", "redis://")).unwrap();
-        assert!(plain.get_multiplexed_async_connection().await.is_err(), "it takes no other");
+        assert!(plain.get_multiplexed_async_connection().await.is_err(), "it speaks without TLS as well");
     }
 }
 

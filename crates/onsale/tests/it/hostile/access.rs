@@ -177,6 +177,12 @@ async fn nobody_reaches_what_is_anothers_nor_learns_that_it_is_there() {
     // All of it is the owner's, as it was.
     let read = owner.get(&path).await.unwrap();
     assert_eq!((&read.body["status"], &read.body["payment_reference"]), (&json!("reserved"), &Value::Null));
+    for ((_, booking, _), (status, reference)) in
+        ended.iter().zip([("confirmed", json!("theirs")), ("cancelled", Value::Null)])
+    {
+        let read = owner.get(&format!("/api/v1/bookings/{booking}")).await.unwrap();
+        assert_eq!((&read.body["status"], &read.body["payment_reference"]), (&json!(status), &reference));
+    }
     assert_eq!(owner.book_hold(event, held.hold_id).await.unwrap().status, 201);
     system.assert_nothing_crashed();
 }
